@@ -1,0 +1,1 @@
+"""Numbers on embeddings: neighbours, projections, groups, metrics, intervals."""

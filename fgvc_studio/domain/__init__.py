@@ -1,0 +1,1 @@
+"""What the program talks about: frozen records, ids, events, errors. Standard library and numpy only."""

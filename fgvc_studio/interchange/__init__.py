@@ -1,0 +1,1 @@
+"""Files of the field: sniffing, previews and readers of image folders and tables."""

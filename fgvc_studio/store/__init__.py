@@ -1,0 +1,1 @@
+"""The project folder: SQLite through apsw, arrays on disk, the operation log."""

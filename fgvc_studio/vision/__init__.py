@@ -1,0 +1,1 @@
+"""Pixels: safe decoding, transforms, backbones, runtimes, embedding extraction."""
