@@ -10,7 +10,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-_F = "float32"
 _POINTS = "float32[::1], float32[::1], uint8[::1], int32[::1], int32[::1]"
 _VIEW = "float32, float32, float32, float32"
 
@@ -124,18 +123,21 @@ def shade_flat(
 ) -> None:
     """Colour of each pixel from the key in `ids`."""
     h, w = image.shape
+    lowest, above = base[0], base[3]
+    plain = lut[2]
     for j in range(h):
+        line, row = ids[j + pad], image[j]
         for i in range(w):
-            key = ids[j + pad, i + pad]
-            if key < base[0]:
-                image[j, i] = canvas
-            elif key >= 0 and key < base[3]:
-                image[j, i] = lut[2, codes[key]]
+            key = line[i + pad]
+            if key < lowest:
+                row[i] = canvas
+            elif key >= 0 and key < above:
+                row[i] = plain[codes[key]]
             else:
                 level = 0
                 while level < 4 and key >= base[level + 1]:
                     level += 1
-                image[j, i] = lut[level, codes[key - base[level]]]
+                row[i] = lut[level, codes[key - base[level]]]
 
 
 @njit(
@@ -185,6 +187,11 @@ def shade_discs(
                 inside = zero
             if inside < one:
                 a = np.int64(inside * scale)
+                if a < 160:  # inside a crowd the gaps between points stay tinted
+                    u, v = j + pad, i + pad
+                    bare = ids[u - 1, v] < base[0] or ids[u + 1, v] < base[0]
+                    if not (bare or ids[u, v - 1] < base[0] or ids[u, v + 1] < base[0]):
+                        a = 160
                 b = 256 - a
                 red = (((c >> 16) & 255) * a + ((canvas >> 16) & 255) * b) >> 8
                 green = (((c >> 8) & 255) * a + ((canvas >> 8) & 255) * b) >> 8

@@ -100,6 +100,8 @@ class PointIndex:
         First position of each cell of the grid over the square, in Morton order.
     centre, extent
         Of the given coordinates: ``x = (x_given - centre[0]) / extent``.
+    span
+        Width and height of the points in the square; the greater is 1.
     """
 
     rows: NDArray[np.int32]
@@ -109,6 +111,7 @@ class PointIndex:
     cells: NDArray[np.int32]
     centre: tuple[float, float]
     extent: float
+    span: tuple[float, float]
 
     @classmethod
     def build(cls, xy: NDArray) -> PointIndex:
@@ -132,7 +135,9 @@ class PointIndex:
         cells = np.searchsorted(code[order].astype(np.uint64), bounds).astype(np.int32)
         xs = np.ascontiguousarray(scaled[order, 0], np.float32)
         ys = np.ascontiguousarray(scaled[order, 1], np.float32)
-        return cls(rows, positions, xs, ys, cells, (float(centre[0]), float(centre[1])), extent)
+        middle = (float(centre[0]), float(centre[1]))
+        span = ((high - low) / extent).tolist()
+        return cls(rows, positions, xs, ys, cells, middle, extent, (span[0], span[1]))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -140,6 +145,14 @@ class PointIndex:
     def scale(self, xy: NDArray) -> NDArray[np.float64]:
         """Given coordinates to the square of this index."""
         return (np.asarray(xy, np.float64) - self.centre) / self.extent
+
+    def crowding(self, starts: NDArray[np.int32], ends: NDArray[np.int32]) -> float:
+        """Points per unit of map area that is in use (cells with points), for some ranges."""
+        first = np.searchsorted(self.cells, starts)
+        last = np.searchsorted(self.cells, ends)
+        before = np.concatenate([[0], np.cumsum(np.diff(self.cells) > 0)])
+        used = int((before[np.minimum(last, CELLS * CELLS)] - before[first]).sum())
+        return int((ends - starts).sum()) * CELLS * CELLS / max(used, 1)
 
     def ranges(
         self, view: View, width: int, height: int, margin: float = PAD
@@ -339,6 +352,11 @@ class Raster:
             ring = (style.rings[level] != 0) & (inside < np.float32(2.25))
             colour = np.where(ring, style.rings[level], colour)
             a = (np.clip(inside, 0, 1) * np.float32(256)).astype(np.int64)
+            full = self.ids != EMPTY
+            sides = (full[PAD - 1 : -PAD - 1, PAD:-PAD], full[PAD + 1 : 1 - PAD, PAD:-PAD])
+            sides += (full[PAD:-PAD, PAD - 1 : -PAD - 1], full[PAD:-PAD, PAD + 1 : 1 - PAD])
+            crowd = np.logical_and.reduce(sides)[jj, ii]
+            a = np.where(crowd, np.maximum(a, 160), a)
             back = np.int64(style.canvas)
             c = colour.astype(np.int64)
             mix = np.int64(0xFF000000)
@@ -358,7 +376,7 @@ class Raster:
         if kernels is not None:
             kernels.count(x, y, layer, *ranges, *(np.float32(c) for c in small), bins)
             return bins
-        p, fx, fy = _inside(x, y, layer, small, ranges, bins.shape)
+        _, fx, fy = _inside(x, y, layer, small, ranges, bins.shape)
         flat = fy.astype(np.int64) * bins.shape[1] + fx.astype(np.int64)
         return np.bincount(flat, minlength=bins.size).reshape(bins.shape).astype(np.int32)
 
@@ -431,10 +449,23 @@ def square_size(diameter: float) -> int:
     return int(min(3, max(1, round(diameter))))
 
 
-def diameter_for(points: int, width: int, height: int, ratio: float) -> float:
-    """Device pixels of a point when `points` share a view; `ratio` is the device pixel ratio."""
-    room = np.sqrt(width * height / max(points, 1)) / ratio
-    return float(np.clip(0.95 * room, 1.0, 8.0) * ratio)
+def diameter_for(points: int, crowding: float, scale: float, ratio: float) -> float:
+    """Device pixels of a point.
+
+    Parameters
+    ----------
+    points : int
+        In view; few points are never drawn tiny.
+    crowding : float
+        Points per unit of map area.
+    scale : float
+        Device pixels per map unit.
+    ratio : float
+        Device pixels per pixel; points are at most 8 pixels wide.
+    """
+    room = scale / np.sqrt(max(crowding, 1.0)) / ratio
+    least = 4.0 if points <= 30_000 else 2.0 if points <= 300_000 else 1.0
+    return float(np.clip(1.3 * room, least, 8.0) * ratio)
 
 
 def smooth_density(bins: NDArray[np.int32]) -> NDArray[np.uint8]:
