@@ -84,7 +84,7 @@ def test_lasso_equals_the_exact_test_but_for_border_pixels(scene, qtbot):
 
 
 def test_box_adds_removes_and_obeys_the_filter(scene, qtbot):
-    canvas, selection, xy, ids = scene
+    canvas, selection, _xy, ids = scene
     canvas.set_tool(Tool.BOX)
     w, h = canvas.surface.width(), canvas.surface.height()
     whole = [(1, 1), (w // 2, h // 2), (w - 2, h - 2)]
@@ -219,7 +219,7 @@ def test_empty_state_offers_embeddings(scene, qtbot):
 
 
 def test_density_theme_and_continuous_colours_redraw(scene, qtbot):
-    canvas, _, xy, ids = scene
+    canvas, _, xy, _ids = scene
 
     def picture():
         image = canvas.surface.grab().toImage()
@@ -268,7 +268,7 @@ def test_mismatched_lengths_are_refused(scene):
 
 
 def test_leaving_hides_the_card(scene, qtbot):
-    canvas, _, xy, _ = scene
+    canvas, _, _xy, _ = scene
     canvas.card.point_at(5, QPoint(20, 20))
     qtbot.waitUntil(canvas.card.isVisible, timeout=2000)
     QApplication.sendEvent(canvas.surface, QEvent(QEvent.Type.Leave))
