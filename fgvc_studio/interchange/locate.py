@@ -99,7 +99,7 @@ class Locator:
         return None if path == ".." or path.startswith("../") else path
 
     def _on_disk(self, relative: str) -> str | None:
-        """ "" for a regular file inside the root, None when there is nothing, else the reason."""
+        """Return "" for a regular file in the root, None for nothing, else the reason."""
         full = self._prefix + relative
         try:
             reason = reason_special(os.stat(full).st_mode)

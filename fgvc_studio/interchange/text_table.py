@@ -104,6 +104,8 @@ def sniff_delimiter(text: str) -> str:
 
 def looks_like_image(cell: str) -> bool:
     """Whether a cell ends like the name of an image file."""
+    if "://" in cell:
+        cell = cell.partition("?")[0]
     dot = cell.rfind(".")
     return dot > 0 and cell[dot:].strip().lower() in IMAGE_SUFFIXES
 

@@ -24,6 +24,7 @@ _KINDS = {
     "a vector drawing": "svg svgz ai cdr dwg dxf",
 }
 _NOT_IMAGES = {f".{ext}": kind for kind, exts in _KINDS.items() for ext in exts.split()}
+_PROSE = ("license", "licence", "readme", "changelog", "copying", "makefile", "citation")
 _RAW = "cr2 cr3 crw nef nrw arw srf sr2 orf rw2 raf pef dng erf kdc mrw x3f 3fr"
 _RAW_SUFFIXES = {f".{ext}" for ext in _RAW.split()}
 _IMAGES = (
@@ -42,6 +43,8 @@ def reason_not_image(name: str) -> str:
         return "a macOS companion file, not a picture"
     if name.startswith("."):
         return "hidden file"
+    if lower.startswith(_PROSE) and "." not in name:
+        return "a text or data file, not a picture"
     suffix = os.path.splitext(lower)[1]
     if suffix in _RAW_SUFFIXES:
         return "camera raw; export it as JPEG or TIFF first"
