@@ -43,6 +43,10 @@ class ActionSet(QObject):
         self._handlers[command_id] = handler
         self.refresh()
 
+    def handled(self) -> set[str]:
+        """Commands that somebody carries out at present."""
+        return set(self._handlers)
+
     def disconnect_all(self, handlers_of: set[str]) -> None:
         """Take the handlers of these commands away (their workspace closes)."""
         for command_id in handlers_of:

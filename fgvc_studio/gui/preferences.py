@@ -57,6 +57,16 @@ def who() -> str:
         return "unknown"
 
 
+def theme() -> str:
+    """``system``, ``light`` or ``dark``."""
+    return text("theme", "system")
+
+
+def set_theme(choice: str) -> None:
+    """Use this theme from now on."""
+    remember("theme", choice)
+
+
 def cores_for_jobs() -> int:
     """Threads that jobs may use while the window is open; one core stays free for the window."""
     wanted = number("jobs/threads", 0)

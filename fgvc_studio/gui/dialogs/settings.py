@@ -61,7 +61,7 @@ class SettingsDialog(QDialog):
             ("dark", self.tr("Dark")),
         ):
             self.theme.addItem(text, value)
-        self.theme.setCurrentIndex(self.theme.findData(preferences.text("theme", "system")))
+        self.theme.setCurrentIndex(self.theme.findData(preferences.theme()))
         form.addRow(self.tr("Colours"), self.theme)
         cores = os.cpu_count() or 2
         self.threads = QSpinBox()
@@ -119,7 +119,7 @@ class SettingsDialog(QDialog):
 
     def _accept(self) -> None:
         preferences.remember("person/name", self.name.text().strip())
-        preferences.remember("theme", str(self.theme.currentData()))
+        preferences.set_theme(str(self.theme.currentData()))
         preferences.remember("jobs/threads", self.threads.value())
         preferences.remember("confirm/bulk_off", not self.confirm.isChecked())
         self.accept()

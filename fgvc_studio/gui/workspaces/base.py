@@ -70,6 +70,14 @@ class Workspace(QWidget):
         """The embedding space in use, for the status line."""
         return ""
 
+    def shown_count(self) -> int | None:
+        """How many items pass the filter, for the status line; None where that means nothing."""
+        return None
+
+    def shown_ids(self) -> NDArray[Any] | None:
+        """Ids of the items that pass the filter."""
+        return None
+
     def activated(self) -> None:
         """The page was brought to the front."""
 
