@@ -1,0 +1,213 @@
+"""Making a space: every item through a backbone, resumable."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fgvc_studio.domain.embeddings import SpaceInfo
+from fgvc_studio.domain.errors import UserError
+from fgvc_studio.domain.events import SpaceChanged
+from fgvc_studio.domain.records import Progress, Skipped
+
+if TYPE_CHECKING:
+    from fgvc_studio.services.studio import Studio
+
+CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedResult:
+    """What an embedding run made.
+
+    Attributes
+    ----------
+    embedded : int
+        Items embedded by this run.
+    skipped : tuple of Skipped
+        Items whose file could not be read, with the reason.
+    """
+
+    space: str
+    items: int
+    dim: int
+    embedded: int
+    images_per_s: float
+    seconds: float
+    runtime: str
+    note: str
+    skipped: tuple[Skipped, ...]
+
+
+def default_threads() -> int:
+    """Threads for pixels and inference: all cores."""
+    from fgvc_studio.services import settings
+
+    return settings.load().threads or os.cpu_count() or 1
+
+
+class Embedding:
+    """Runs backbones over the items of a project.
+
+    Parameters
+    ----------
+    studio : Studio
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._runtimes: dict[tuple[str, str, str], tuple[Any, Any]] = {}
+
+    def spaces(self) -> list[SpaceInfo]:
+        """The spaces of the project, oldest first."""
+        return sorted(self._studio.store.arrays.spaces(), key=lambda s: s.created)
+
+    def default_space(self) -> str | None:
+        """The space that views use: the project's choice, else the newest with vectors."""
+        names = [s.name for s in self.spaces() if s.done]
+        chosen = self._studio.store.get_setting("space", "")
+        if chosen in names:
+            return chosen
+        return names[-1] if names else None
+
+    def space(self, name: str | None) -> str:
+        """The name of a space that exists.
+
+        Raises
+        ------
+        UserError
+            None is there, or none of that name.
+        """
+        names = [s.name for s in self.spaces()]
+        found = name or self.default_space()
+        if found is None or not names:
+            raise UserError("This project has no embeddings yet.", "Compute embeddings first.")
+        if found not in names:
+            raise UserError(f"There is no space {found}.", f"Spaces: {', '.join(names)}.")
+        return found
+
+    def run(
+        self,
+        backbone: str = "lite0",
+        *,
+        weights: Path | None = None,
+        space: str | None = None,
+        runtime: str = "auto",
+        threads: int = 0,
+    ) -> Generator[Progress, None, EmbedResult]:
+        """Embed every item that has no vector in the space yet.
+
+        Raises
+        ------
+        UserError
+            No items, unknown backbone, missing weights, or a space of another backbone.
+        """
+        from fgvc_studio.vision import extract
+
+        store = self._studio.store
+        n = self._studio.catalogue.n
+        if not n:
+            raise UserError("There are no images yet.", "Add a folder of images first.")
+        yield Progress(0, n, "Loading the backbone")
+        engine = self.engine(backbone, weights, runtime, threads or default_threads())
+        name = space or backbone.replace(":", "-").replace("/", "-")
+        writer = store.arrays.create_space(
+            name,
+            backbone=backbone,
+            dim=engine.dim,
+            key=engine.key,
+            runtime=engine.name,
+            meta={"weights": str(weights or ""), "note": engine.note},
+        )
+        skipped: list[Skipped] = []
+        started = time.monotonic()
+        embedded = 0
+        try:
+            missing = writer.missing(self._studio.catalogue.item_ids)
+            done = n - len(missing)
+            yield Progress(done, n, f"Embedding with {backbone}")
+            for at in range(0, len(missing), CHUNK):
+                ids = missing[at : at + CHUNK]
+                paths = store.images.paths_of_items(ids)
+                boxes = [item.box for item in store.images.items(ids)]
+                for start, vectors, errors in extract.embed_paths(
+                    paths, boxes, engine, threads=threads or default_threads()
+                ):
+                    bad = {i for i, _ in errors}
+                    skipped.extend(Skipped(str(paths[i]), reason) for i, reason in errors)
+                    good = [k for k in range(len(vectors)) if start + k not in bad]
+                    if good:
+                        writer.append(ids[start : start + len(vectors)][good], vectors[good])
+                    done += len(vectors)
+                    embedded += len(good)
+                    rate = embedded / max(time.monotonic() - started, 1e-9)
+                    yield Progress(done, n, f"Embedding with {backbone}", rate)
+        finally:
+            writer.close()
+            self._studio.bus.publish(SpaceChanged(name))
+        seconds = time.monotonic() - started
+        info = next(s for s in store.arrays.spaces() if s.name == name)
+        return EmbedResult(
+            space=name,
+            items=info.done,
+            dim=info.dim,
+            embedded=embedded,
+            images_per_s=embedded / seconds if embedded else 0.0,
+            seconds=seconds,
+            runtime=engine.name,
+            note=engine.note,
+            skipped=tuple(skipped),
+        )
+
+    def engine(self, backbone: str, weights: Path | None, runtime: str, threads: int) -> Any:
+        """A runtime for a backbone; kept for the next call."""
+        from fgvc_studio.vision import runtimes
+
+        key = (backbone, str(weights or ""), runtime)
+        if key not in self._runtimes:
+            self._runtimes[key] = runtimes.open_runtime(
+                backbone, weights=weights, runtime=runtime, threads=threads
+            )
+        return self._runtimes[key]
+
+    def engine_of(self, space: str) -> Any:
+        """The runtime that made a space, for new pictures and regions.
+
+        Raises
+        ------
+        UserError
+            The weights are no longer the same.
+        """
+        info = next(s for s in self.spaces() if s.name == space)
+        meta = self._studio.store.arrays.meta(space)
+        weights = Path(str(meta["weights"])) if meta.get("weights") else None
+        engine = self.engine(info.backbone, weights, "auto", default_threads())
+        if engine.key != info.key:
+            raise UserError(
+                f"The weights of {info.backbone} are not those that made the space {space}.",
+                "Make a new space with the present weights.",
+            )
+        return engine
+
+    def vector_of_file(self, space: str, path: Path) -> np.ndarray:
+        """Embedding of a picture outside the project, ``(D,) float32`` l2-normalised.
+
+        Raises
+        ------
+        UserError
+            The file cannot be read as a picture.
+        """
+        from fgvc_studio.vision import extract
+
+        engine = self.engine_of(space)
+        for _, vectors, errors in extract.embed_paths([path], [None], engine, threads=1):
+            if errors:
+                raise UserError(f"{path.name} cannot be used: {errors[0][1]}", "Try another file.")
+            return np.asarray(vectors[0])
+        raise UserError(f"{path.name} gave no embedding.", "Try another file.")
