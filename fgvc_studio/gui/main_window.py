@@ -20,7 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.gui import shell_icons as icons, preferences
+from fgvc_studio.gui import preferences
+from fgvc_studio.gui import shell_icons as icons
 from fgvc_studio.gui.action_set import ActionSet
 from fgvc_studio.gui.dialogs.messages import show_fault
 from fgvc_studio.gui.dialogs.start_page import StartPage
@@ -28,13 +29,13 @@ from fgvc_studio.gui.job_thread import Job, JobQueue, JobState
 from fgvc_studio.gui.project_session import ProjectSession
 from fgvc_studio.gui.selection import Selection
 from fgvc_studio.gui.task_pool import TaskPool, Ticket
-from fgvc_studio.gui.window_commands import WindowCommands
 from fgvc_studio.gui.widgets.command_palette import CommandPalette
 from fgvc_studio.gui.widgets.jobs_strip import JobsStrip
 from fgvc_studio.gui.widgets.rail import Rail
 from fgvc_studio.gui.widgets.status_line import StatusLine
 from fgvc_studio.gui.widgets.toasts import ToastStack
 from fgvc_studio.gui.widgets.top_bar import TopBar
+from fgvc_studio.gui.window_commands import WindowCommands
 from fgvc_studio.gui.workspaces.base import Context, Workspace
 
 _DESIGN_SIZE = (1440, 900)
@@ -106,9 +107,7 @@ class MainWindow(QMainWindow):
         for workspace in make_all(context):
             self.workspaces[workspace.command] = workspace
             self.pages.addWidget(workspace)
-            self.actions_.connect(
-                workspace.command, lambda c=workspace.command: self.go(c)
-            )
+            self.actions_.connect(workspace.command, lambda c=workspace.command: self.go(c))
         session.bridge.decided.connect(self.show_status)
         session.bridge.items_added.connect(self.show_status)
         session.remember()
@@ -323,9 +322,7 @@ class MainWindow(QMainWindow):
         saved = preferences.store().value("window/geometry")
         if not (isinstance(saved, QByteArray) and self.restoreGeometry(saved)):
             screen = QApplication.primaryScreen().availableGeometry()
-            self.resize(
-                min(_DESIGN_SIZE[0], screen.width()), min(_DESIGN_SIZE[1], screen.height())
-            )
+            self.resize(min(_DESIGN_SIZE[0], screen.width()), min(_DESIGN_SIZE[1], screen.height()))
 
     def _show_title(self) -> None:
         name = f"{self.session.name} – " if self.session else ""

@@ -47,9 +47,7 @@ def when(at: float) -> str:
     moment = time.localtime(at)
     if moment[:3] == time.localtime()[:3]:
         return clock(at)
-    return QLocale().toString(
-        QDateTime.fromSecsSinceEpoch(int(at)), QLocale.FormatType.ShortFormat
-    )
+    return QLocale().toString(QDateTime.fromSecsSinceEpoch(int(at)), QLocale.FormatType.ShortFormat)
 
 
 def day(at: float) -> str:

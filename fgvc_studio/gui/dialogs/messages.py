@@ -49,7 +49,9 @@ def bulk_question(parent: QWidget, question: str, button: str) -> QMessageBox:
     box.addButton(QMessageBox.StandardButton.Cancel)
     box.setDefaultButton(yes)
     box.setCheckBox(
-        QCheckBox(QCoreApplication.translate(_CONTEXT, "Do not ask again (Settings brings it back)"))
+        QCheckBox(
+            QCoreApplication.translate(_CONTEXT, "Do not ask again (Settings brings it back)")
+        )
     )
     return box
 

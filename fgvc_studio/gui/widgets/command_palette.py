@@ -167,7 +167,9 @@ class _RowDelegate(QStyledItemDelegate):
         rect = option.rect.adjusted(10, 0, -10, 0)
         painter.save()
         painter.setPen(option.palette.color(group, role))
-        painter.drawText(rect, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
+        painter.drawText(
+            rect, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text
+        )
         if not chosen:
             painter.setPen(option.palette.color(group, QPalette.ColorRole.PlaceholderText))
         font = QFont(option.font)

@@ -58,9 +58,7 @@ class StatusLine(QStatusBar):
             )
         )
         if status.rate >= 1:
-            parts.append(
-                self.tr("{n}/h this session").format(n=words.count(round(status.rate)))
-            )
+            parts.append(self.tr("{n}/h this session").format(n=words.count(round(status.rate))))
         if status.read_only:
             parts.append(self.tr("read only"))
         elif status.saved:
