@@ -1,0 +1,153 @@
+"""What is painted over the points: names, lasso, rings and the count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap, QPolygonF
+
+from fgvc_studio.gui.theme import Theme
+
+_HALO = 2
+_HALO_STEPS = [
+    (dx, dy) for dx in (-2, -1, 0, 1, 2) for dy in (-2, -1, 0, 1, 2) if dx * dx + dy * dy <= 5
+]
+_MAX_TEXT = 28
+
+
+class NameCache:
+    """Names rendered once with their halo; painting one is then a blit."""
+
+    def __init__(self) -> None:
+        self._pixmaps: dict[tuple[str, str, float], QPixmap] = {}
+        self._key: tuple[str, str, float] | None = None
+
+    def pixmap(self, text: str, ink: str, halo: str, font: QFont, ratio: float) -> QPixmap:
+        """`text` in `ink` with a halo, for a device pixel ratio."""
+        if len(text) > _MAX_TEXT:
+            text = text[: _MAX_TEXT - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+        setting = (halo, font.toString(), ratio)
+        if setting != self._key or len(self._pixmaps) > 2000:
+            self._pixmaps.clear()
+            self._key = setting
+        found = self._pixmaps.get((text, ink, ratio))
+        if found is None:
+            found = _render(text, ink, halo, font, ratio)
+            self._pixmaps[text, ink, ratio] = found
+        return found
+
+
+def _render(text: str, ink: str, halo: str, font: QFont, ratio: float) -> QPixmap:
+    metrics = QFontMetricsF(font)
+    w = metrics.horizontalAdvance(text) + 2 * _HALO + 2
+    h = metrics.height() + 2 * _HALO
+    pixmap = QPixmap(int(w * ratio) + 1, int(h * ratio) + 1)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setFont(font)
+    base = QPointF(_HALO + 1, _HALO + metrics.ascent())
+    shade = QColor(halo)
+    shade.setAlpha(170)
+    painter.setPen(shade)
+    for dx, dy in _HALO_STEPS:
+        painter.drawText(base + QPointF(dx, dy), text)
+    painter.setPen(QColor(ink))
+    painter.drawText(base, text)
+    painter.end()
+    return pixmap
+
+
+def draw_names(
+    painter: QPainter,
+    names: Sequence[tuple[str, str, float, float]],
+    cache: NameCache,
+    theme: Theme,
+    font: QFont,
+    area: QRectF,
+    ratio: float,
+    limit: int = 60,
+) -> list[QRectF]:
+    """Paint (name, colour, x, y), most important first, leaving out what would overlap.
+
+    Returns
+    -------
+    list of QRectF
+        Where names were painted.
+    """
+    taken: list[QRectF] = []
+    for text, ink, x, y in names:
+        if len(taken) >= limit:
+            break
+        if not text or not area.contains(x, y):
+            continue
+        pixmap = cache.pixmap(text, ink, theme.canvas, font, ratio)
+        size = pixmap.deviceIndependentSize()
+        box = QRectF(x - size.width() / 2, y - size.height() / 2, size.width(), size.height())
+        box.moveLeft(min(max(box.left(), area.left() + 2), area.right() - box.width() - 2))
+        box.moveTop(min(max(box.top(), area.top() + 2), area.bottom() - box.height() - 2))
+        if any(box.intersects(other) for other in taken):
+            continue
+        taken.append(box.adjusted(-4, -1, 4, 1))
+        painter.drawPixmap(box.topLeft(), pixmap)
+    return taken
+
+
+def draw_area(painter: QPainter, polygon: QPolygonF, theme: Theme, *, removing: bool) -> None:
+    """The closed lasso or box under way."""
+    colour = QColor(theme.danger if removing else theme.selection)
+    fill = QColor(colour)
+    fill.setAlpha(34)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(fill)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.drawPolygon(polygon, Qt.FillRule.OddEvenFill)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(colour, 1.75, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+    painter.drawPolyline(polygon)
+    if len(polygon) > 2:
+        painter.setPen(QPen(colour, 1.25, Qt.PenStyle.DashLine))
+        painter.drawLine(polygon[len(polygon) - 1], polygon[0])
+
+
+def draw_badge(painter: QPainter, text: str, at: QPointF, area: QRectF, theme: Theme) -> QRectF:
+    """A short text on a raised plate near `at`, kept inside `area`; returns its place."""
+    metrics = QFontMetricsF(painter.font())
+    box = QRectF(
+        at.x() + 14, at.y() + 14, metrics.horizontalAdvance(text) + 16, metrics.height() + 8
+    )
+    box.moveLeft(max(area.left() + 4, min(box.left(), area.right() - box.width() - 4)))
+    box.moveTop(max(area.top() + 4, min(box.top(), area.bottom() - box.height() - 4)))
+    plate(painter, box, theme)
+    painter.setPen(QColor(theme.text))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+    return box
+
+
+def plate(painter: QPainter, box: QRectF, theme: Theme) -> None:
+    """A raised plate with a border."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor(theme.border), 1))
+    fill = QColor(theme.raised)
+    fill.setAlpha(238)
+    painter.setBrush(fill)
+    painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+
+
+def draw_ring(
+    painter: QPainter, at: QPointF, radius: float, colour: str, halo: str, opacity: float = 1.0
+) -> None:
+    """A ring with a halo around a point."""
+    painter.save()
+    painter.setOpacity(opacity)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for ink, width in ((halo, 4.5), (colour, 2.25)):
+        painter.setPen(QPen(QColor(ink), width))
+        painter.drawEllipse(at, radius, radius)
+    painter.restore()
+
+
+ThumbnailOf = Callable[[int], QPixmap | None]
+NameOf = Callable[[int], str]
