@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.gui import preferences
-from fgvc_studio.gui import shell_icons as icons
+from fgvc_studio.gui import icons, preferences
+
 from fgvc_studio.gui.action_set import ActionSet
 from fgvc_studio.gui.dialogs.messages import show_fault
 from fgvc_studio.gui.dialogs.start_page import StartPage

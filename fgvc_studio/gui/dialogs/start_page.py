@@ -121,12 +121,12 @@ class StartPage(QWidget):
         column = QVBoxLayout()
         column.setSpacing(8)
         self.folder_button = self._big(
-            self.tr("Open a folder of photos..."), "folder", "big-primary"
+            self.tr("Open a folder of photos..."), "open-folder", "big-primary"
         )
         self.folder_button.clicked.connect(lambda: self.folder_wanted.emit(""))
         self.sample_button = self._big(self.tr("Open the sample project"), "sample", "big")
         self.sample_button.clicked.connect(self.sample_wanted)
-        self.open_button = self._big(self.tr("Open a project..."), "open", "big")
+        self.open_button = self._big(self.tr("Open a project..."), "project", "big")
         self.open_button.clicked.connect(lambda: self.open_wanted.emit(""))
         for button in (self.folder_button, self.sample_button, self.open_button):
             column.addWidget(button)
