@@ -195,7 +195,7 @@ def rival_of(command_id: str, keys: list[str]) -> Command | None:
     """Another command that has one of `keys` where both could be live."""
     scope = BY_ID[command_id].scope
     for other in COMMANDS:
-        if other.id != command_id and scopes_meet(scope, other.scope):
-            if set(keys) & set(bound_keys(other)):
-                return other
+        clash = other.id != command_id and scopes_meet(scope, other.scope)
+        if clash and set(keys) & set(bound_keys(other)):
+            return other
     return None

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QApplication
 
 from fgvc_studio import __version__
 from fgvc_studio.gui import icons, preferences, theme
-
 from fgvc_studio.gui.dialogs.crash import CrashHook
 from fgvc_studio.gui.main_window import MainWindow
 

@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.gui import icons, preferences
-
 from fgvc_studio.gui.action_set import ActionSet
 from fgvc_studio.gui.dialogs.messages import show_fault
 from fgvc_studio.gui.dialogs.start_page import StartPage
@@ -30,7 +29,7 @@ from fgvc_studio.gui.project_session import ProjectSession
 from fgvc_studio.gui.selection import Selection
 from fgvc_studio.gui.task_pool import TaskPool, Ticket
 from fgvc_studio.gui.widgets.command_palette import CommandPalette
-from fgvc_studio.gui.widgets.jobs_strip import JobsStrip
+from fgvc_studio.gui.widgets.jobs_strip import JobRow, JobsStrip
 from fgvc_studio.gui.widgets.rail import Rail
 from fgvc_studio.gui.widgets.status_line import StatusLine
 from fgvc_studio.gui.widgets.toasts import ToastStack
@@ -290,10 +289,18 @@ class MainWindow(QMainWindow):
         self.start.project_chosen.connect(self.open_project)
         self.actions_.set_condition("project", lambda: self.session is not None)
         self.actions_.set_condition("items", lambda: self.session is not None)
+        self.jobs.added.connect(self._job_added)
         self.jobs.ended.connect(self._job_ended)
         self.strip.details_wanted.connect(self._job_details)
         self.tasks.crashed.connect(lambda trace: self._crash(trace, "background read"))
         self.actions_.refresh()
+
+    def _job_added(self, job: Job) -> None:
+        if self.session is None:
+            row = JobRow(job, self.jobs)
+            self.jobs.changed.connect(row.refresh_if)
+            self.jobs.ended.connect(row.drop_if)
+            self.start.show_job(row)
 
     def _job_ended(self, job: Job) -> None:
         if job.state is JobState.FAILED:

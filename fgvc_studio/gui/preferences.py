@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import time
@@ -10,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QSettings
+
+from fgvc_studio.services import settings
 
 ORGANISATION = "fgvc-studio"
 APPLICATION = "studio"
@@ -48,30 +49,38 @@ def remember(key: str, value: str | int | bool) -> None:
 
 def who() -> str:
     """The name that goes on labels: the one from Settings, else the login name."""
-    name = text("person/name").strip()
-    if name:
-        return name
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+    return settings.default_who()
+
+
+def set_person(name: str, threads: int, colours: str) -> None:
+    """Remember what the command line uses as well."""
+    known = settings.load()
+    known.who, known.threads, known.theme = name.strip(), threads, colours
+    settings.save(known)
+
+
+def threads() -> int:
+    """Cores that the user allows for jobs; 0 means all but one."""
+    return settings.load().threads
 
 
 def theme() -> str:
     """``system``, ``light`` or ``dark``."""
-    return text("theme", "system")
+    choice = settings.load().theme
+    return choice if choice in ("light", "dark") else "system"
 
 
 def set_theme(choice: str) -> None:
     """Use this theme from now on."""
-    remember("theme", choice)
+    known = settings.load()
+    known.theme = choice
+    settings.save(known)
 
 
 def cores_for_jobs() -> int:
     """Threads that jobs may use while the window is open; one core stays free for the window."""
-    wanted = number("jobs/threads", 0)
     cores = os.cpu_count() or 2
-    return min(wanted, cores) if wanted > 0 else max(1, cores - 1)
+    return min(threads(), cores) if threads() > 0 else max(1, cores - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +111,12 @@ class RecentProject:
 def recent() -> list[RecentProject]:
     """Projects in order of last use, newest first."""
     try:
-        rows = json.loads(text("recent/projects", "[]"))
-        return [RecentProject(**row) for row in rows]
+        rows = [RecentProject(**row) for row in json.loads(text("recent/projects", "[]"))]
     except (ValueError, TypeError):
-        return []
+        rows = []
+    known = {row.path for row in rows}
+    others = [p for p in settings.load().recent if p not in known]
+    return rows + [RecentProject(p, Path(p).stem) for p in others]
 
 
 def add_recent(project: RecentProject) -> None:
@@ -117,6 +128,7 @@ def add_recent(project: RecentProject) -> None:
 
 def forget_recent(path: str) -> None:
     """Drop `path` from the list; the project itself is not touched."""
+    settings.forget_project(path)
     _write_recent([row for row in recent() if row.path != path])
 
 

@@ -40,12 +40,14 @@ def sheet(t: Theme) -> str:
     QFrame#card[drop="true"] {{ border: 2px solid {t.accent}; }}
     QPushButton#recent {{ text-align: left; padding: 8px; border-radius: 8px; min-height: 64px; }}
     QPushButton[role="big"] {{ text-align: left; padding: 12px 16px; border-radius: 8px;
-        min-height: 40px; font-size: 14px; }}
+        min-height: 26px; font-size: 14px; }}
     QPushButton[role="big-primary"] {{ text-align: left; padding: 12px 16px; border-radius: 8px;
-        min-height: 40px; font-size: 14px; font-weight: 600; background: {t.accent};
+        min-height: 26px; font-size: 14px; font-weight: 600; background: {t.accent};
         color: {t.on_accent}; border: 1px solid {t.accent}; }}
     QPushButton[role="big-primary"]:focus {{ border: 2px solid {t.text}; }}
     QPushButton#jobs {{ padding: 2px 10px; min-height: 22px; }}
+    QComboBox::drop-down {{ border: none; width: 22px; }}
+    QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 20px; }}
     QLabel#key {{ background: {t.window}; border: 1px solid {t.border}; border-radius: 4px;
         padding: 1px 6px; color: {t.text}; }}
     """

@@ -67,7 +67,7 @@ class SettingsDialog(QDialog):
         self.threads = QSpinBox()
         self.threads.setRange(0, cores)
         self.threads.setSpecialValueText(self.tr("All but one"))
-        self.threads.setValue(preferences.number("jobs/threads", 0))
+        self.threads.setValue(preferences.threads())
         form.addRow(
             self.tr("Cores for jobs"),
             _noted(
@@ -118,9 +118,9 @@ class SettingsDialog(QDialog):
             self._show_cache()
 
     def _accept(self) -> None:
-        preferences.remember("person/name", self.name.text().strip())
-        preferences.set_theme(str(self.theme.currentData()))
-        preferences.remember("jobs/threads", self.threads.value())
+        preferences.set_person(
+            self.name.text(), self.threads.value(), str(self.theme.currentData())
+        )
         preferences.remember("confirm/bulk_off", not self.confirm.isChecked())
         self.accept()
         self.applied.emit()

@@ -98,6 +98,10 @@ class StartPage(QWidget):
             self._rows.addWidget(note)
         self._rows.addStretch(1)
 
+    def show_job(self, row: QWidget) -> None:
+        """Show the progress of a job that was started from here; the row hides when it ended."""
+        self._job.addWidget(row)
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome one folder."""
         if _folder_of(event):
@@ -140,6 +144,8 @@ class StartPage(QWidget):
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         inner.addWidget(hint)
         column.addWidget(self.drop)
+        self._job = QVBoxLayout()
+        column.addLayout(self._job)
         column.addStretch(1)
         return column
 
@@ -214,8 +220,10 @@ class RecentRow(QPushButton):
         facts = self.tr("{n} images, {share} labelled").format(
             n=words.count(project.images), share=words.percent(project.labelled, project.images)
         )
+        if not project.opened:
+            facts = self.tr("Opened from the command line")
         if project.exists:
-            line = f"{facts}  ·  {words.day(project.opened)}"
+            line = f"{facts}  ·  {words.day(project.opened)}" if project.opened else facts
         else:
             line = self.tr("The folder is gone (moved, or its disk is not connected)")
         below = QLabel(line)

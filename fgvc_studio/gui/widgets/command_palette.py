@@ -167,15 +167,12 @@ class _RowDelegate(QStyledItemDelegate):
         rect = option.rect.adjusted(10, 0, -10, 0)
         painter.save()
         painter.setPen(option.palette.color(group, role))
-        painter.drawText(
-            rect, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text
-        )
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(rect, int(middle | Qt.AlignmentFlag.AlignLeft), text)
         if not chosen:
             painter.setPen(option.palette.color(group, QPalette.ColorRole.PlaceholderText))
         font = QFont(option.font)
         font.setPixelSize(12)
         painter.setFont(font)
-        painter.drawText(
-            rect, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), hint
-        )
+        painter.drawText(rect, int(middle | Qt.AlignmentFlag.AlignRight), hint)
         painter.restore()

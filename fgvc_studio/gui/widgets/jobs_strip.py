@@ -205,6 +205,17 @@ class JobRow(QFrame):
         self.details.setVisible(job.state is JobState.FAILED)
         self.state.setText(long_state(job))
 
+    def refresh_if(self, job: Job) -> None:
+        """Show the job as it is now, if it is this row's."""
+        if job is self._job:
+            self.refresh()
+
+    def drop_if(self, job: Job) -> None:
+        """Go away if this row's job ended."""
+        if job is self._job:
+            self.hide()
+            self.deleteLater()
+
     def _pause(self) -> None:
         if self._job.state is JobState.PAUSED:
             self._queue.resume(self._job)
