@@ -48,11 +48,10 @@ def bulk_question(parent: QWidget, question: str, button: str) -> QMessageBox:
     yes = box.addButton(button, QMessageBox.ButtonRole.AcceptRole)
     box.addButton(QMessageBox.StandardButton.Cancel)
     box.setDefaultButton(yes)
-    box.setCheckBox(
-        QCheckBox(
-            QCoreApplication.translate(_CONTEXT, "Do not ask again (Settings brings it back)")
-        )
+    again = QCheckBox(
+        QCoreApplication.translate(_CONTEXT, "Do not ask again (Settings brings it back)"), box
     )
+    box.setCheckBox(again)
     return box
 
 
