@@ -10,13 +10,12 @@ from PySide6.QtCore import QSettings, QThread
 
 
 @pytest.fixture(autouse=True)
-def own_settings(tmp_path, monkeypatch):
+def own_settings(tmp_path_factory, monkeypatch):
     """Neither read nor write the settings of the person who runs the tests."""
-    monkeypatch.setenv("FGVC_STUDIO_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    QSettings.setPath(
-        QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "config")
-    )
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("FGVC_STUDIO_CONFIG", str(home / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home))
 
 
 @pytest.fixture(autouse=True)
