@@ -137,7 +137,7 @@ def replay(
 ) -> None:
     """Rebuild every decision from the log in a new project and compare."""
     with opened(ctx, project, read_only=True) as studio:
-        report = studio.store.operations.replay(out)
+        report = studio.store.replay(out)
         verdict = "equal" if report.equal else "NOT equal"
         lines = [f"{report.operations:,} operations replayed: the result is {verdict}."]
         console(ctx).emit(
