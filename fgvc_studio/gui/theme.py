@@ -8,6 +8,8 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
+from fgvc_studio.gui import shell_style
+
 
 @dataclass(frozen=True, slots=True)
 class Theme:
@@ -122,7 +124,7 @@ def apply(app: QApplication, choice: str = "system") -> None:
     holder.theme = theme
     app.setStyle("Fusion")
     app.setPalette(_palette(theme))
-    app.setStyleSheet(style_sheet(theme))
+    app.setStyleSheet(style_sheet(theme) + shell_style.sheet(theme))
     holder.changed.emit()
 
 

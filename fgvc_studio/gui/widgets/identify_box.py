@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter
@@ -22,9 +23,11 @@ from PySide6.QtWidgets import (
 from fgvc_studio.domain.records import NameKind
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.widgets.category_swatch import swatch
-from fgvc_studio.services.naming import Match
 
-Search = Callable[[str, int], Sequence[Match]]
+if TYPE_CHECKING:
+    from fgvc_studio.services.naming import Match
+
+Search = Callable[[str, int], "Sequence[Match]"]
 
 _LIMIT = 10
 _WIDTH = 460

@@ -1,1 +1,15 @@
-"""The workspaces of the main window."""
+"""The pages of the main window, one module each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fgvc_studio.gui.workspaces.base import Context, Workspace
+
+
+def make_all(context: Context) -> list[Workspace]:
+    """The workspaces of an open project in the order of the rail."""
+    from fgvc_studio.gui.workspaces.history import HistoryWorkspace
+
+    return [HistoryWorkspace(context)]

@@ -1,0 +1,90 @@
+"""Starts the window: application, theme, translations, crash reports, warm-up."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QLibraryInfo, QLocale, QThread, QTimer, QTranslator
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QApplication
+
+from fgvc_studio import __version__
+from fgvc_studio.gui import icons, preferences, theme
+from fgvc_studio.gui.dialogs.crash import CrashHook
+from fgvc_studio.gui.main_window import MainWindow
+
+EXIT_OUR_FAULT = 3
+_WARM_UP_AFTER_MS = 600
+_TRANSLATIONS = Path(__file__).parents[1] / "resources" / "translations"
+
+
+def run(args: list[str]) -> int:
+    """Show the window and return when it was closed.
+
+    Returns
+    -------
+    int
+        0, or 3 when the program made a mistake on the way.
+    """
+    app = make_application()
+    hook = CrashHook(app.activeWindow)
+    hook.install()
+    window = MainWindow(crashed=hook.show_report)
+    window.show()
+    if args:
+        QTimer.singleShot(0, lambda: window.open_project(Path(args[0]).resolve()))
+    warm_up = WarmUp()
+    QTimer.singleShot(_WARM_UP_AFTER_MS, warm_up.start)
+    code = app.exec()
+    warm_up.wait()
+    return EXIT_OUR_FAULT if hook.count else code
+
+
+def make_application() -> QApplication:
+    """The application object with names, font, theme and language."""
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    app.setOrganizationName(preferences.ORGANISATION)
+    app.setApplicationName("FGVC Studio")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName("fgvc-studio")
+    app.setWindowIcon(icons.icon("app", "accent"))
+    font = QFont(app.font())
+    font.setPixelSize(13)
+    app.setFont(font)
+    translate(app, QLocale())
+    theme.apply(app, preferences.theme())
+    app.styleHints().colorSchemeChanged.connect(lambda _scheme: _follow_system(app))
+    return app
+
+
+def translate(app: QApplication, locale: QLocale) -> list[QTranslator]:
+    """Install the translations of Qt and of this program for `locale`, where there are any."""
+    found = []
+    for name, folder in (
+        ("qtbase", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)),
+        ("fgvc_studio", str(_TRANSLATIONS)),
+    ):
+        translator = QTranslator(app)
+        if translator.load(locale, name, "_", folder):
+            app.installTranslator(translator)
+            found.append(translator)
+    return found
+
+
+def _follow_system(app: QApplication) -> None:
+    if preferences.theme() == "system":
+        theme.apply(app, "system")
+
+
+class WarmUp(QThread):
+    """Imports what the first job needs, once the window stands."""
+
+    def run(self) -> None:
+        """Thread body (called by Qt)."""
+        try:
+            import torch
+        except ImportError:  # the job that needs it says so in words
+            return
+        torch.set_num_threads(preferences.cores_for_jobs())

@@ -1,0 +1,53 @@
+"""Style rules of the window's frame; colours come from the theme's tokens only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fgvc_studio.gui.theme import Theme
+
+
+def sheet(t: Theme) -> str:
+    """The frame's part of the application's style sheet."""
+    return f"""
+    QFrame#rail {{ background: {t.panel}; border: none; border-right: 1px solid {t.border}; }}
+    QFrame#rail QToolButton {{ border-radius: 8px; padding: 6px 2px; color: {t.muted};
+        font-size: 11px; }}
+    QFrame#rail QToolButton:checked {{ background: {t.hover}; color: {t.accent};
+        border: 1px solid {t.hover}; font-weight: 600; }}
+    QFrame#rail QToolButton:focus {{ border: 2px solid {t.accent}; }}
+    QFrame#topBar {{ background: {t.panel}; border: none; border-bottom: 1px solid {t.border}; }}
+    QMenuBar {{ background: {t.panel}; padding: 1px 4px; }}
+    QMenuBar::item {{ padding: 4px 9px; border-radius: 4px; background: transparent; }}
+    QMenuBar::item:selected {{ background: {t.hover}; }}
+    QStatusBar::item {{ border: none; }}
+    QStatusBar QLabel {{ color: {t.muted}; padding: 0 2px; font-size: 12px; }}
+    QFrame#toasts, QWidget#toasts {{ background: transparent; }}
+    QFrame#toast {{ background: {t.text}; border-radius: 8px; }}
+    QFrame#toast QLabel {{ color: {t.window}; background: transparent; }}
+    QFrame#toast QToolButton {{ color: {t.window}; font-size: 16px; }}
+    QFrame#toast QToolButton:hover {{ background: {t.muted}; }}
+    QFrame#toast QPushButton {{ background: {t.window}; color: {t.text}; border: none;
+        border-radius: 5px; padding: 4px 14px; font-weight: 600; min-height: 20px; }}
+    QFrame#toast QPushButton:focus, QFrame#toast QToolButton:focus {{
+        border: 2px solid {t.accent}; }}
+    QFrame#toast[tone="danger"] {{ border-left: 6px solid {t.danger}; }}
+    QFrame#toast[tone="warning"] {{ border-left: 6px solid {t.warning}; }}
+    QFrame#card {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QFrame#popup {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QFrame#popup QListView {{ background: {t.raised}; }}
+    QFrame#card[drop="true"] {{ border: 2px solid {t.accent}; }}
+    QPushButton#recent {{ text-align: left; padding: 8px; border-radius: 8px; min-height: 64px; }}
+    QPushButton[role="big"] {{ text-align: left; padding: 12px 16px; border-radius: 8px;
+        min-height: 26px; font-size: 14px; }}
+    QPushButton[role="big-primary"] {{ text-align: left; padding: 12px 16px; border-radius: 8px;
+        min-height: 26px; font-size: 14px; font-weight: 600; background: {t.accent};
+        color: {t.on_accent}; border: 1px solid {t.accent}; }}
+    QPushButton[role="big-primary"]:focus {{ border: 2px solid {t.text}; }}
+    QPushButton#jobs {{ padding: 2px 10px; min-height: 22px; }}
+    QComboBox::drop-down {{ border: none; width: 22px; }}
+    QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 20px; }}
+    QLabel#key {{ background: {t.window}; border: 1px solid {t.border}; border-radius: 4px;
+        padding: 1px 6px; color: {t.text}; }}
+    """

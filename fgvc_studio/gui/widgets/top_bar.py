@@ -1,0 +1,46 @@
+"""The bar above the workspaces: what is shown (filter), what runs (jobs), help."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QToolButton, QWidget
+
+from fgvc_studio.gui.widgets.jobs_strip import JobsStrip
+
+
+class TopBar(QFrame):
+    """A slot for the workspace's own widget at the left, jobs and help at the right."""
+
+    def __init__(self, jobs: JobsStrip, helper: QAction, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("topBar")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 6, 10, 6)
+        row.setSpacing(10)
+        self._slot = QStackedWidget()
+        self._slot.addWidget(QWidget())
+        self.jobs = jobs
+        self.help = QToolButton()
+        self.help.setDefaultAction(helper)
+        self.help.setText("?")
+        self.help.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        self.help.setMinimumSize(28, 28)
+        row.addWidget(self._slot, 1)
+        row.addWidget(jobs)
+        row.addWidget(self.help)
+        self.setMinimumHeight(44)
+
+    def show_widget(self, widget: QWidget | None) -> None:
+        """Put the workspace's widget into the slot; None empties it."""
+        if widget is None:
+            self._slot.setCurrentIndex(0)
+            return
+        if self._slot.indexOf(widget) < 0:
+            self._slot.addWidget(widget)
+        self._slot.setCurrentWidget(widget)
+
+    def remove_widget(self, widget: QWidget) -> None:
+        """Forget a workspace's widget."""
+        self._slot.setCurrentIndex(0)
+        self._slot.removeWidget(widget)

@@ -1,0 +1,175 @@
+"""Keeps the map of Browse true: loading, colours, and the jobs that make embeddings and maps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from fgvc_studio.domain.embeddings import Map2D
+from fgvc_studio.domain.events import MapChanged
+from fgvc_studio.domain.records import LabelSource, Mark
+from fgvc_studio.gui import theme
+from fgvc_studio.gui.job_thread import Job
+from fgvc_studio.gui.widgets.category_swatch import colour_of
+from fgvc_studio.gui.widgets.map_canvas import LegendRow, MapCanvas
+from fgvc_studio.gui.workspaces.base import Context
+
+_SLOT = "browse map"
+
+
+class BrowseMap(QObject):
+    """Between the services and the `MapCanvas`."""
+
+    space_changed = Signal()
+
+    def __init__(self, context: Context, canvas: MapCanvas, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._canvas = canvas
+        self._map: Map2D | None = None
+        self._colour_by = "category"
+        self.space = context.studio.embedding.default_space() or ""
+        canvas.compute_requested.connect(self.embed)
+        canvas.colour_by_changed.connect(self.colour_by)
+        context.bridge.map_changed.connect(self._map_changed)
+        context.bridge.space_changed.connect(self._space_changed)
+        context.bridge.decided.connect(lambda _changes: self.recolour())
+        theme.signal().changed.connect(self.recolour)
+
+    def close(self) -> None:
+        """Stop listening to what outlives the project."""
+        theme.signal().changed.disconnect(self.recolour)
+        self._canvas.stop()
+
+    # ---- jobs ------------------------------------------------------------------------------
+    def embed(self) -> Job:
+        """Embed what has no vector yet, then draw the map: PCA at once, then UMAP."""
+        studio = self._context.studio
+        return self._context.jobs.add(
+            self.tr("Embed the images"),
+            lambda: studio.embedding.run(threads=0),
+            lambda _result: self.draw(),
+            key="embed",
+        )
+
+    def draw(self) -> None:
+        """Draw the map anew: the quick one first, then the good one."""
+        exploring = self._context.studio.exploring
+        jobs = self._context.jobs
+        jobs.add(self.tr("Draw the map (PCA)"), lambda: exploring.map(method="pca"), key="map pca")
+        jobs.add(
+            self.tr("Draw the map (UMAP)"), lambda: exploring.map(method="umap"), key="map umap"
+        )
+
+    # ---- showing ---------------------------------------------------------------------------
+    def reload(self, method: str | None = None) -> None:
+        """Read the map in the background and show it."""
+        exploring = self._context.studio.exploring
+        self._context.tasks.submit(
+            _SLOT,
+            lambda _ticket: exploring.load_map(method=method),
+            self._loaded,
+            self._context.show_fault,
+        )
+
+    def colour_by(self, key: str) -> None:
+        """Colour the points by ``category``, ``source``, ``review``, ``confidence``, ``group``."""
+        self._colour_by = key
+        self.recolour()
+
+    def recolour(self) -> None:
+        """Colour the points by what is decided now."""
+        if self._map is None:
+            return
+        ids = self._map.item_ids
+        rows = ids[ids <= self._context.studio.catalogue.n] - 1
+        if len(rows) != len(ids):
+            return
+        if self._colour_by == "confidence":
+            columns = self._context.studio.catalogue.columns
+            known = columns.category[rows] > 0
+            self._canvas.set_continuous(
+                np.where(known, columns.confidence[rows], np.nan), self.tr("Confidence")
+            )
+            return
+        codes, legend, title = self._codes(rows)
+        self._canvas.set_colours(codes, legend, title)
+
+    def _codes(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], list[LegendRow], str]:
+        catalogue = self._context.studio.catalogue
+        columns = catalogue.columns
+        if self._colour_by == "group" and self._map is not None and self._map.groups is not None:
+            groups = self._map.groups
+            names = [(int(g), self.tr("Group {n}").format(n=int(g) + 1)) for g in np.unique(groups)]
+            return groups, _counted(groups, names), self.tr("Groups of look-alikes")
+        if self._colour_by == "source":
+            codes = columns.source[rows].astype(np.int32) - 1
+            names = [
+                (LabelSource.HUMAN - 1, self.tr("a person")),
+                (LabelSource.MODEL - 1, self.tr("a model")),
+                (LabelSource.IMPORT - 1, self.tr("the import")),
+                (LabelSource.CLUSTER - 1, self.tr("a cluster")),
+            ]
+            return codes, _counted(codes, names), self.tr("Label given by")
+        if self._colour_by == "review":
+            marks = columns.marks[rows]
+            codes = np.where(columns.reviewed[rows], 0, -1).astype(np.int32)
+            codes[(marks & Mark.UNCERTAIN) != 0] = 1
+            codes[(marks & Mark.FLAGGED) != 0] = 2
+            names = [
+                (0, self.tr("reviewed")),
+                (1, self.tr("uncertain (cf.)")),
+                (2, self.tr("second opinion")),
+            ]
+            return codes, _counted(codes, names), self.tr("Review")
+        codes = columns.category[rows].astype(np.int32) - 1
+        present, counts = np.unique(codes[codes >= 0], return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        legend: list[LegendRow] = [
+            (
+                int(present[i]),
+                catalogue.name(int(present[i]) + 1),
+                colour_of(int(present[i])),
+                int(counts[i]),
+            )
+            for i in order
+        ]
+        return codes, legend, self.tr("Category")
+
+    def _loaded(self, found: Map2D | None) -> None:
+        self._map = found
+        total = self._context.studio.catalogue.n
+        if found is None:
+            self._canvas.set_map(None)
+            return
+        self._canvas.set_map(found.xy, found.item_ids, total=total)
+        options = [
+            ("category", self.tr("Category")),
+            ("source", self.tr("Label given by")),
+            ("review", self.tr("Review")),
+            ("confidence", self.tr("Confidence")),
+        ]
+        if found.groups is not None:
+            options.append(("group", self.tr("Group")))
+        elif self._colour_by == "group":
+            self._colour_by = "category"
+        self._canvas.set_colour_options(options, self._colour_by)
+        self.recolour()
+
+    def _map_changed(self, event: MapChanged) -> None:
+        self.reload(event.method)
+
+    def _space_changed(self, _event: object) -> None:
+        self.space = self._context.studio.embedding.default_space() or ""
+        self.space_changed.emit()
+
+
+def _counted(codes: NDArray[np.int32], names: list[tuple[int, str]]) -> list[LegendRow]:
+    """Legend rows with the palette's own colours, without those that no point has."""
+    rows: list[LegendRow] = []
+    for code, name in names:
+        count = int(np.count_nonzero(codes == code))
+        if count and code >= 0:
+            rows.append((int(code), name, None, count))
+    return rows
