@@ -7,6 +7,8 @@ at most one bit in some band (pigeonhole), so every pair is found by looking up 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -172,4 +174,4 @@ def _parts(count: NDArray[np.int64]) -> list[slice]:
         return []
     cuts = np.searchsorted(ends, np.arange(_CHUNK, ends[-1], _CHUNK)) + 1
     edges = np.unique(np.concatenate([[0], cuts, [len(count)]]))
-    return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
