@@ -98,9 +98,7 @@ def wing_map(shape: WingShape) -> WingMap:
         for part in (u, v)
     ]
     big = Image.new("L", (width * 4, height * 4))
-    ImageDraw.Draw(big).polygon(
-        [tuple(p) for p in (outline * SCALE + origin) * 4 + 2], fill=255
-    )
+    ImageDraw.Draw(big).polygon([tuple(p) for p in (outline * SCALE + origin) * 4 + 2], fill=255)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return WingMap(
         shape,

@@ -54,13 +54,13 @@ def _cork(rng: np.random.Generator) -> Floats:
     mix(image, (0.55, 0.38, 0.24), smoothstep(0.6, 1.6, _noise(rng, 11)) * 0.75)
     mix(image, (0.28, 0.17, 0.10), smoothstep(1.45, 2.2, _noise(rng, 5)) * 0.8)
     mix(image, (0.90, 0.76, 0.58), smoothstep(1.4, 2.3, _noise(rng, 4)) * 0.6)
-    image *= (1 + 0.035 * _noise(rng, 2))
+    image *= 1 + 0.035 * _noise(rng, 2)
     return np.clip(image, 0, 1)
 
 
 def _foam(rng: np.random.Generator) -> Floats:
     image = _plain((0.90, 0.90, 0.885))
-    image += (0.012 * _noise(rng, 90) + 0.010 * _noise(rng, 3))
+    image += 0.012 * _noise(rng, 90) + 0.010 * _noise(rng, 3)
     pits = smoothstep(1.3, 2.1, _noise(rng, 3.2))
     mix(image, (0.74, 0.74, 0.74), pits * 0.45)
     mix(image, (0.98, 0.98, 0.98), np.roll(pits, (1, 1), (0, 1)) * 0.4)
@@ -76,9 +76,9 @@ def _linen(rng: np.random.Generator) -> Floats:
     over = np.cos(y * np.pi / 4.1) * np.cos(x * np.pi / 4.4)
     weave = np.where(over > 0, weft, warp)
     slubs = 0.7 * _noise(rng, 3, 40) + 0.7 * _noise(rng, 40, 3)
-    image += (0.030 * weave + 0.018 * slubs)
+    image += 0.030 * weave + 0.018 * slubs
     folds = _noise(rng, 210, 130)
-    image += (0.045 * folds)
+    image += 0.045 * folds
     mix(image, (0.70, 0.69, 0.66), bump(folds - 0.15, 0.10) * 0.18)
     return np.clip(image, 0, 1)
 
@@ -92,13 +92,13 @@ def _bark(rng: np.random.Generator) -> Floats:
     mix(image, (0.62, 0.68, 0.58), lichen * 0.6)
     relief = np.gradient(ridges, axis=1) * 0.45 + np.gradient(_noise(rng, 3), axis=1) * 0.08
     image += np.clip(relief, -0.10, 0.10).astype(np.float32)
-    image *= (1 + 0.07 * _noise(rng, 2))
+    image *= 1 + 0.07 * _noise(rng, 2)
     return np.clip(image, 0, 1)
 
 
 def _paper(rng: np.random.Generator) -> Floats:
     image = _plain((0.93, 0.91, 0.86))
-    image += (0.008 * _noise(rng, 2) + 0.012 * _noise(rng, 120))
+    image += 0.008 * _noise(rng, 2) + 0.012 * _noise(rng, 120)
     mix(image, (0.80, 0.73, 0.60), smoothstep(1.2, 2.6, _noise(rng, 60)) * 0.25)
     rows = np.arange(_SIDE) % 42 == 20
     line: NDArray[np.float32] = np.zeros((_SIDE, _SIDE), np.float32)

@@ -132,9 +132,7 @@ def _frame(pose: Pose) -> NDArray[np.float64]:
     return np.array([[c, -s, x], [s, c, y]])
 
 
-def _wings(
-    species: Species, build: Habitus, pose: Pose, frame: NDArray[np.float64]
-) -> list[_Wing]:
+def _wings(species: Species, build: Habitus, pose: Pose, frame: NDArray[np.float64]) -> list[_Wing]:
     """Fore right, fore left, hind right, hind left."""
     wings = []
     for pair, (name, shape, pattern, angle, back) in enumerate(

@@ -60,16 +60,16 @@ def photograph(species: Species, setting: Setting, seed: int) -> Photo:
     if setting.pin:
         x, y, _ = moth.points["thorax"]
         lean = float(rng.normal(0, 1))
-        draw_pin(
-            moth.picture, x * OVERSAMPLING, y * OVERSAMPLING, pose.unit * OVERSAMPLING, lean
-        )
+        draw_pin(moth.picture, x * OVERSAMPLING, y * OVERSAMPLING, pose.unit * OVERSAMPLING, lean)
         boxes["pin"] = (round(x - 6, 1), round(y - 6, 1), 12.0, 12.0)
     if setting.label:
         boxes["label"] = _lay(canvas, paper_label(rng, pose.unit), rng, sun, low=True)
     if setting.scale_bar:
         mm = pose.unit * 2.05 / GENERA[species.genus].habitus.wingspan_mm
         bar = scale_bar(rng, max(mm, 2.2))
-        boxes["scale_bar"] = _lay(canvas, bar, rng, sun, low=not setting.label and rng.random() < 0.5)
+        boxes["scale_bar"] = _lay(
+            canvas, bar, rng, sun, low=not setting.label and rng.random() < 0.5
+        )
     small = np.asarray(moth.picture.reduce(OVERSAMPLING), np.float32) / 255
     lifted = 0.035 if setting.sitting else rng.uniform(0.03, 0.09)
     _cast_shadow(canvas, small[..., 3], sun, lifted * pose.unit, rng)
@@ -134,9 +134,9 @@ def _lay(
     cover = np.zeros((height, width), np.float32)
     cover[y : y + h, x : x + w] = pixels[..., 3]
     _cast_shadow(canvas, cover, sun, 2.5, rng)
-    canvas[y : y + h, x : x + w] += (
-        pixels[..., :3] - canvas[y : y + h, x : x + w]
-    ) * pixels[..., 3:]
+    canvas[y : y + h, x : x + w] += (pixels[..., :3] - canvas[y : y + h, x : x + w]) * pixels[
+        ..., 3:
+    ]
     return (float(x), float(y), float(w), float(h))
 
 
