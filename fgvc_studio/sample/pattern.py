@@ -276,7 +276,6 @@ def _fringe(
     wear: float,
 ) -> Floats:
     """Paint the fringe beyond the margin and return the wing's alpha with its ragged hem."""
-    h, w = grid.u.shape
     beyond = smoothstep(0.992, 1.006, grid.u)
     colour = np.asarray(image.mean(axis=(1, 2))) * 0.5 + np.asarray(pale) * 0.5
     mix(image, colour, beyond * 0.85)
