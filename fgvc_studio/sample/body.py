@@ -57,7 +57,7 @@ def draw_abdomen(
         colours[np.abs(across) < 0.09] *= 0.55
     colours = colours * rng.normal(1, 0.09, (count, 1))
     way = np.stack([across * 0.010 + rng.normal(0, 0.004, count), np.full(count, 0.036)], 1)
-    way[t > 0.9] *= 1.5
+    way[t > 0.93] *= 0.8
     _hairs(draw, place, root, way, colours)
 
 
@@ -169,7 +169,7 @@ def draw_legs(
 
 
 def _taper(t: Points) -> Points:
-    return np.clip(0.80 + 0.75 * t - 1.45 * t**2, 0.05, 1.2)
+    return np.sqrt(np.clip(1.02 - t**2.6, 0.02, 1)) * (0.92 + 0.22 * t - 0.42 * t**2)
 
 
 def _round_light(across: Points) -> Points:
