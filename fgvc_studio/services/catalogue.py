@@ -15,9 +15,14 @@ from numpy.typing import NDArray
 
 from fgvc_studio.domain.events import Event, ItemsAdded, OpChanges
 from fgvc_studio.domain.records import Category, Duplicate, LabelSource, Mark
+from fgvc_studio.store.labels import DECISION_TABLES
 from fgvc_studio.store.project import ProjectStore
 
-DECISION_TABLES = frozenset({"labels", "marks", "splits"})
+_COLUMNS_OF = {
+    "labels": ("category", "source", "confidence", "at"),
+    "marks": ("marks",),
+    "splits": ("split",),
+}
 TREE_TABLES = frozenset({"categories", "category_names"})
 
 
@@ -106,8 +111,9 @@ class Catalogue:
             if isinstance(event, ItemsAdded):
                 self._extend()
             elif isinstance(event, OpChanges):
-                if event.tables & DECISION_TABLES and len(event.items):
-                    self._refresh(event.items)
+                touched = event.tables & DECISION_TABLES
+                if touched and len(event.items):
+                    self._refresh(event.items, touched)
                 if event.tables & TREE_TABLES:
                     self._read_tree()
             self._counts = None
@@ -135,30 +141,27 @@ class Catalogue:
             self._fill(columns, None)
         return columns
 
-    def _fill(self, columns: Columns, ids: NDArray[np.int64] | None) -> None:
-        labels = self._store.labels.columns(ids)
+    def _fill(
+        self,
+        columns: Columns,
+        ids: NDArray[np.int64] | None,
+        tables: frozenset[str] = DECISION_TABLES,
+    ) -> None:
+        labels = self._store.labels.columns(ids, tables)
         known = labels.item_ids <= columns.n
         rows = labels.item_ids[known] - 1
-        columns.category[rows] = labels.category[known]
-        columns.source[rows] = labels.source[known]
-        columns.confidence[rows] = labels.confidence[known]
-        columns.marks[rows] = labels.marks[known]
-        columns.split[rows] = labels.split[known]
-        columns.at[rows] = labels.at[known]
+        for table, names in _COLUMNS_OF.items():
+            if table in tables:
+                for name in names:
+                    getattr(columns, name)[rows] = getattr(labels, name)[known]
 
-    def _refresh(self, ids: NDArray[np.int64]) -> None:
+    def _refresh(self, ids: NDArray[np.int64], tables: frozenset[str]) -> None:
         columns = self.columns
         rows = ids[ids <= columns.n] - 1
-        for column in (
-            columns.category,
-            columns.source,
-            columns.confidence,
-            columns.marks,
-            columns.split,
-            columns.at,
-        ):
-            column[rows] = 0
-        self._fill(columns, ids)
+        for table in tables:
+            for name in _COLUMNS_OF[table]:
+                getattr(columns, name)[rows] = 0
+        self._fill(columns, ids, tables)
 
     def _extend(self) -> None:
         old = self.columns

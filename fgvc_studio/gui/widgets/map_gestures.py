@@ -64,6 +64,7 @@ class Gestures(QObject):
         self._surface.glide(0.0, 0.0, 1.0)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the surface's input events."""
         kind = event.type()
         if isinstance(event, QMouseEvent):
             if kind == QEvent.Type.MouseButtonPress:

@@ -10,7 +10,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-_F = "float32"
 _POINTS = "float32[::1], float32[::1], uint8[::1], int32[::1], int32[::1]"
 _VIEW = "float32, float32, float32, float32"
 
@@ -36,7 +35,7 @@ def squares(
     """Write each point's key into a square of `size` pixels (1..3); the greatest key stays."""
     h, w = ids.shape
     right, bottom = np.float32(w - size), np.float32(h - size)
-    zero = np.float32(0)
+    zero, above = np.float32(0), base[3]
     for r in range(len(starts)):
         for p in range(starts[r], ends[r]):
             fx = x[p] * ax + bx + offset
@@ -44,7 +43,7 @@ def squares(
             if fx >= zero and fy >= zero and fx < right and fy < bottom:
                 ix, iy = int(fx), int(fy)
                 key = np.int32(p + base[layer[p]])
-                if key >= 0:
+                if key >= 0 and key < above:
                     ids[iy, ix] = key
                     if size > 1:
                         ids[iy, ix + 1] = key
@@ -102,10 +101,11 @@ def discs(
                 for j in range(iy, iy + box):
                     dy = np.float32(j) + half - pad - sy
                     dy2 = dy * dy
+                    line = ids[j]
                     for i in range(ix, ix + box):
                         dx = np.float32(i) + half - pad - sx
-                        if dx * dx + dy2 < limit and key > ids[j, i]:
-                            ids[j, i] = key
+                        if dx * dx + dy2 < limit and key > line[i]:
+                            line[i] = key
 
 
 @njit(
@@ -124,18 +124,21 @@ def shade_flat(
 ) -> None:
     """Colour of each pixel from the key in `ids`."""
     h, w = image.shape
+    lowest, above = base[0], base[3]
+    plain = lut[2]
     for j in range(h):
+        line, row = ids[j + pad], image[j]
         for i in range(w):
-            key = ids[j + pad, i + pad]
-            if key < base[0]:
-                image[j, i] = canvas
-            elif key >= 0 and key < base[3]:
-                image[j, i] = lut[2, codes[key]]
+            key = line[i + pad]
+            if key < lowest:
+                row[i] = canvas
+            elif key >= 0 and key < above:
+                row[i] = plain[codes[key]]
             else:
                 level = 0
                 while level < 4 and key >= base[level + 1]:
                     level += 1
-                image[j, i] = lut[level, codes[key - base[level]]]
+                row[i] = lut[level, codes[key - base[level]]]
 
 
 @njit(
@@ -165,11 +168,13 @@ def shade_discs(
     h, w = image.shape
     half, one, zero = np.float32(0.5), np.float32(1), np.float32(0)
     scale, ring_width = np.float32(256), np.float32(1.75)
+    lowest = base[0]
     for j in range(h):
+        line, row = ids[j + pad], image[j]
         for i in range(w):
-            key = ids[j + pad, i + pad]
-            if key < base[0]:
-                image[j, i] = canvas
+            key = line[i + pad]
+            if key < lowest:
+                row[i] = canvas
                 continue
             level = 0
             while level < 4 and key >= base[level + 1]:
@@ -185,6 +190,11 @@ def shade_discs(
                 inside = zero
             if inside < one:
                 a = np.int64(inside * scale)
+                if a < 160:  # inside a crowd the gaps between points stay tinted
+                    u, v = j + pad, i + pad
+                    bare = ids[u - 1, v] < lowest or ids[u + 1, v] < lowest
+                    if not (bare or ids[u, v - 1] < lowest or ids[u, v + 1] < lowest):
+                        a = 160
                 b = 256 - a
                 red = (((c >> 16) & 255) * a + ((canvas >> 16) & 255) * b) >> 8
                 green = (((c >> 8) & 255) * a + ((canvas >> 8) & 255) * b) >> 8

@@ -61,9 +61,11 @@ class LegendModel(QAbstractListModel):
             self.dataChanged.emit(self.index(0), self.index(len(self.entries) - 1))
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
+        """Number of entries."""
         return 0 if parent.isValid() else len(self.entries)
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Name, and name with count for tooltips and screen readers."""
         entry = self.entries[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return entry.name
@@ -136,12 +138,11 @@ class MapLegend(QFrame):
 
     toggled = Signal(int)
     isolated = Signal(int)
-    hovered = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("panel")
-        self.setFixedWidth(208)
+        self.setFixedWidth(224)
         self.model = LegendModel(self)
         self.title = QLabel(self)
         self.title.setProperty("role", "heading")
@@ -169,7 +170,6 @@ class MapLegend(QFrame):
             lambda i: self.isolated.emit(self.model.entries[i.row()].code)
         )
         self.list.activated.connect(self._activated)
-        self.list.entered.connect(lambda i: self.hovered.emit(self.model.entries[i.row()].code))
         theme.signal().changed.connect(self.update)
         self.show_entries("", [])
 

@@ -10,9 +10,8 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap,
 from fgvc_studio.gui.theme import Theme
 
 _HALO = 2
-_HALO_STEPS = [
-    (dx, dy) for dx in (-2, -1, 0, 1, 2) for dy in (-2, -1, 0, 1, 2) if dx * dx + dy * dy <= 5
-]
+_AROUND = range(-_HALO, _HALO + 1)
+_HALO_STEPS = [(i, j) for i in _AROUND for j in _AROUND if i * i + j * j <= 5]
 _MAX_TEXT = 28
 
 
@@ -114,9 +113,8 @@ def draw_area(painter: QPainter, polygon: QPolygonF, theme: Theme, *, removing: 
 def draw_badge(painter: QPainter, text: str, at: QPointF, area: QRectF, theme: Theme) -> QRectF:
     """A short text on a raised plate near `at`, kept inside `area`; returns its place."""
     metrics = QFontMetricsF(painter.font())
-    box = QRectF(
-        at.x() + 14, at.y() + 14, metrics.horizontalAdvance(text) + 16, metrics.height() + 8
-    )
+    width = metrics.horizontalAdvance(text) + 16
+    box = QRectF(at.x() + 14, at.y() + 14, width, metrics.height() + 8)
     box.moveLeft(max(area.left() + 4, min(box.left(), area.right() - box.width() - 4)))
     box.moveTop(max(area.top() + 4, min(box.top(), area.bottom() - box.height() - 4)))
     plate(painter, box, theme)

@@ -12,19 +12,19 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from types import ModuleType
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fgvc_studio.gui.widgets.map_index import PAD, PointIndex, View, positions_of
 
 HIDDEN, MUTED, NORMAL, HIGHLIGHTED, SELECTED = range(5)
 """Layers, bottom to top; hidden points (not in the filter) are drawn faint and cannot be hit."""
 
 BASE = np.array([-(2**30), -(2**29), 0, 2**28, 2**29], np.int32)
 EMPTY = np.int32(-(2**31))
-PAD = 16
-CELLS = 128
-_SIDE_BITS = 16
+
+__all__ = ["PAD", "PointIndex", "Raster", "Style", "View", "positions_of", "warm_up"]
 
 _kernels: ModuleType | None = None
 _tried = threading.Event()
@@ -57,113 +57,6 @@ def _load() -> None:
     except ImportError:  # numba is missing or broken: numpy goes on drawing
         return
     _kernels = map_kernels
-
-
-class View(NamedTuple):
-    """Map coordinates to device pixels: ``px = x * ax + bx``, ``py = y * ay + by``."""
-
-    ax: float
-    bx: float
-    ay: float
-    by: float
-
-    def to_screen(self, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
-        """Pixels of points, in the very float32 steps of the kernels."""
-        ax, bx, ay, by = (np.float32(v) for v in self)
-        return x * ax + bx, y * ay + by
-
-    def to_map(self, px: float, py: float) -> tuple[float, float]:
-        """Map coordinates of a pixel."""
-        return (px - self.bx) / self.ax, (py - self.by) / self.ay
-
-
-def _spread(v: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Put a zero bit after each of the lower 16 bits."""
-    for shift, mask in ((8, 0x00FF00FF), (4, 0x0F0F0F0F), (2, 0x33333333), (1, 0x55555555)):
-        v = (v | (v << np.uint32(shift))) & np.uint32(mask)
-    return v
-
-
-@dataclass(frozen=True, slots=True)
-class PointIndex:
-    """Points of one map in Morton order, scaled into the square -0.5..0.5 (aspect kept).
-
-    Attributes
-    ----------
-    rows : ndarray (M,) int32
-        Row in the given array of each sorted point; rows with NaN or infinity are left out.
-    positions : ndarray (N,) int32
-        Sorted position of each given row, -1 where left out.
-    x, y : ndarray (M,) float32
-        y points up.
-    cells : ndarray (128 * 128 + 1,) int32
-        First position of each cell of the grid over the square, in Morton order.
-    centre, extent
-        Of the given coordinates: ``x = (x_given - centre[0]) / extent``.
-    """
-
-    rows: NDArray[np.int32]
-    positions: NDArray[np.int32]
-    x: NDArray[np.float32]
-    y: NDArray[np.float32]
-    cells: NDArray[np.int32]
-    centre: tuple[float, float]
-    extent: float
-
-    @classmethod
-    def build(cls, xy: NDArray) -> PointIndex:
-        """Sort (N, 2) coordinates; about 0.3 s for a million, so large maps go to a thread."""
-        xy = np.asarray(xy, np.float64).reshape(-1, 2)
-        kept = np.flatnonzero(np.isfinite(xy).all(1))
-        good = xy[kept]
-        low = good.min(0) if len(good) else np.zeros(2)
-        high = good.max(0) if len(good) else np.zeros(2)
-        centre = (low + high) / 2
-        extent = float((high - low).max()) or 1.0
-        scaled = (good - centre) / extent
-        top = 2**_SIDE_BITS - 1
-        grid = np.clip((scaled + 0.5) * 2**_SIDE_BITS, 0, top).astype(np.uint32)
-        code = _spread(grid[:, 0]) | (_spread(grid[:, 1]) << np.uint32(1))
-        order = np.argsort(code, kind="stable")
-        rows = kept[order].astype(np.int32)
-        positions = np.full(len(xy), -1, np.int32)
-        positions[rows] = np.arange(len(rows), dtype=np.int32)
-        bounds = np.arange(CELLS * CELLS + 1, dtype=np.uint64) << 2 * (_SIDE_BITS - 7)
-        cells = np.searchsorted(code[order].astype(np.uint64), bounds).astype(np.int32)
-        xs = np.ascontiguousarray(scaled[order, 0], np.float32)
-        ys = np.ascontiguousarray(scaled[order, 1], np.float32)
-        return cls(rows, positions, xs, ys, cells, (float(centre[0]), float(centre[1])), extent)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def scale(self, xy: NDArray) -> NDArray[np.float64]:
-        """Given coordinates to the square of this index."""
-        return (np.asarray(xy, np.float64) - self.centre) / self.extent
-
-    def ranges(
-        self, view: View, width: int, height: int, margin: float = PAD
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """First and last+1 positions of the runs of cells that a view of that size touches."""
-        x0, y0 = view.to_map(-margin, height + margin)
-        x1, y1 = view.to_map(width + margin, -margin)
-        lo = np.floor((np.array([x0, y0]) + 0.5) * CELLS)
-        hi = np.floor((np.array([x1, y1]) + 0.5) * CELLS)
-        if (lo <= 0).all() and (hi >= CELLS - 1).all():
-            return np.zeros(1, np.int32), np.array([len(self)], np.int32)
-        # the last row and column also hold the upper border itself
-        cx, cy = _CELL_X, _CELL_Y
-        hit = (cx >= min(lo[0], CELLS)) & (cx <= hi[0]) & (cy >= lo[1]) & (cy <= hi[1])
-        edge = np.diff(hit.astype(np.int8), prepend=0, append=0)
-        return self.cells[np.flatnonzero(edge == 1)], self.cells[np.flatnonzero(edge == -1)]
-
-
-def _unspread(v: NDArray) -> NDArray[np.int64]:
-    return sum(((v >> 2 * b) & 1) << b for b in range(7))  # type: ignore[return-value]
-
-
-_CELL_X = _unspread(np.arange(CELLS * CELLS))
-_CELL_Y = _unspread(np.arange(CELLS * CELLS) >> 1)
 
 
 @dataclass(slots=True)
@@ -339,6 +232,11 @@ class Raster:
             ring = (style.rings[level] != 0) & (inside < np.float32(2.25))
             colour = np.where(ring, style.rings[level], colour)
             a = (np.clip(inside, 0, 1) * np.float32(256)).astype(np.int64)
+            full = self.ids != EMPTY
+            sides = (full[PAD - 1 : -PAD - 1, PAD:-PAD], full[PAD + 1 : 1 - PAD, PAD:-PAD])
+            sides += (full[PAD:-PAD, PAD - 1 : -PAD - 1], full[PAD:-PAD, PAD + 1 : 1 - PAD])
+            crowd = np.logical_and.reduce(sides)[jj, ii]
+            a = np.where(crowd, np.maximum(a, 160), a)
             back = np.int64(style.canvas)
             c = colour.astype(np.int64)
             mix = np.int64(0xFF000000)
@@ -358,7 +256,7 @@ class Raster:
         if kernels is not None:
             kernels.count(x, y, layer, *ranges, *(np.float32(c) for c in small), bins)
             return bins
-        p, fx, fy = _inside(x, y, layer, small, ranges, bins.shape)
+        _, fx, fy = _inside(x, y, layer, small, ranges, bins.shape)
         flat = fy.astype(np.int64) * bins.shape[1] + fx.astype(np.int64)
         return np.bincount(flat, minlength=bins.size).reshape(bins.shape).astype(np.int32)
 
@@ -405,16 +303,6 @@ def _inside(
     return p[ok], fx[ok], fy[ok]
 
 
-def positions_of(ranges: tuple[NDArray[np.int32], NDArray[np.int32]]) -> NDArray[np.int32]:
-    """All positions in the runs, ascending."""
-    starts, ends = ranges
-    if len(starts) == 1:
-        return np.arange(starts[0], ends[0], dtype=np.int32)
-    lengths = ends - starts
-    shift = np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
-    return (np.arange(lengths.sum()) + shift).astype(np.int32)
-
-
 def decode(keys: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Layer and position of non-empty keys."""
     level = np.searchsorted(BASE, keys, side="right") - 1
@@ -431,10 +319,24 @@ def square_size(diameter: float) -> int:
     return int(min(3, max(1, round(diameter))))
 
 
-def diameter_for(points: int, width: int, height: int, ratio: float) -> float:
-    """Device pixels of a point when `points` share a view; `ratio` is the device pixel ratio."""
-    room = np.sqrt(width * height / max(points, 1)) / ratio
-    return float(np.clip(0.95 * room, 1.0, 8.0) * ratio)
+def diameter_for(points: int, crowding: float, scale: float, ratio: float) -> float:
+    """Device pixels of a point.
+
+    Parameters
+    ----------
+    points : int
+        In view; few points are never drawn tiny, many never large.
+    crowding : float
+        Points per unit of map area.
+    scale : float
+        Device pixels per map unit.
+    ratio : float
+        Device pixels per pixel; points are at most 8 pixels wide.
+    """
+    room = scale / np.sqrt(max(crowding, 1.0)) / ratio
+    least = 4.0 if points <= 30_000 else 2.0 if points <= 300_000 else 1.0
+    most = 8.0 if points <= 15_000 else 5.0 if points <= 60_000 else 3.0
+    return float(np.clip(1.3 * room, least, most) * ratio)
 
 
 def smooth_density(bins: NDArray[np.int32]) -> NDArray[np.uint8]:

@@ -69,6 +69,7 @@ class MapSurface(QWidget):
         """Show another map; with `animate` the points travel there from the one shown."""
         old = self.points
         self.points = points
+        self.state.span = points.index.span if points is not None else (1.0, 1.0)
         self._from = None
         if animate and old is not None and points is not None and len(points):
             self._from = points.coordinates_in(old)
@@ -134,6 +135,7 @@ class MapSurface(QWidget):
             self._tick.stop()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the centre and draw anew."""
         self.state.width, self.state.height = self.width(), self.height()
         self.refresh()
 
@@ -188,7 +190,7 @@ class MapSurface(QWidget):
             self._ids_stale = True
             return
         drawn = int((ranges[1] - ranges[0]).sum())
-        diameter = mr.diameter_for(drawn, w, h, ratio)
+        diameter = mr.diameter_for(drawn, p.index.crowding(*ranges), view.ax, ratio)
         style = self._style(diameter)
         codes = np.minimum(p.codes, len(self._colours) - 1) if self._short(p) else p.codes
         self._raster.draw(x, y, p.layer, codes, view, ranges, style, p.top, p.top_layer)
@@ -239,8 +241,8 @@ class MapSurface(QWidget):
         )
 
     def _draw_density(self, p: MapPoints, view: mr.View, ranges: tuple, w: int, h: int) -> None:
-        drawn = int((ranges[1] - ranges[0]).sum())
-        bin_px = float(np.clip(np.sqrt(w * h / max(drawn, 1)) * 1.6, 3, 12)) * self._ratio
+        room = view.ax / np.sqrt(max(p.index.crowding(*ranges), 1.0)) / self._ratio
+        bin_px = float(np.clip(room * 1.6, 3, 10)) * self._ratio
         bins = self._raster.count(p.index.x, p.index.y, p.layer, view, ranges, bin_px)
         level = mr.smooth_density(bins)
         tokens = theme.current()
@@ -277,6 +279,7 @@ class MapSurface(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw what is stale, then what lies over the points."""
         if self._stale:
             self._draw()
         tokens = theme.current()

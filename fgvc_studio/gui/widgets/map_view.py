@@ -20,6 +20,8 @@ class ViewState:
         Map coordinates of the widget's centre.
     zoom : float
         1 shows the whole map.
+    span : tuple of float
+        Width and height of the points in map units.
     """
 
     x: float = 0.0
@@ -27,11 +29,14 @@ class ViewState:
     zoom: float = 1.0
     width: int = 1
     height: int = 1
+    span: tuple[float, float] = (1.0, 1.0)
 
     @property
     def scale(self) -> float:
         """Pixels per map unit."""
-        return self.zoom * _FIT * max(min(self.width, self.height), 16)
+        across = max(self.width, 16) / max(self.span[0], 0.05)
+        down = max(self.height, 16) / max(self.span[1], 0.05)
+        return self.zoom * _FIT * min(across, down)
 
     @property
     def fitted(self) -> bool:

@@ -1,0 +1,91 @@
+"""Opening projects and reading ITEM arguments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from fgvc_studio.cli.console import Console
+from fgvc_studio.domain.errors import UserError
+from fgvc_studio.domain.records import Skipped
+
+if TYPE_CHECKING:
+    from fgvc_studio.services.studio import Studio
+
+SHOWN = 20
+
+
+def console(ctx: typer.Context) -> Console:
+    """The console of this call."""
+    found = ctx.find_root().obj
+    return found if isinstance(found, Console) else Console()
+
+
+@contextmanager
+def opened(ctx: typer.Context, project: Path, *, read_only: bool = False) -> Iterator[Studio]:
+    """Open a project for the length of a verb."""
+    from fgvc_studio.services.studio import Studio
+
+    with Studio.open(project, who=console(ctx).who, read_only=read_only) as studio:
+        yield studio
+
+
+def read_items(studio: Studio, words: Iterable[str]) -> NDArray[np.int64]:
+    """Item ids from ids, image paths and ``@FILE`` (one per line).
+
+    Raises
+    ------
+    UserError
+        A word names no item.
+    """
+    texts: list[str] = []
+    for word in words:
+        if word.startswith("@"):
+            try:
+                lines = Path(word[1:]).read_text("utf-8", "surrogateescape").splitlines()
+            except OSError as error:
+                raise UserError(
+                    f"{word[1:]} cannot be read: {error.strerror}.", "Name a text file after @."
+                ) from error
+            texts.extend(line.strip() for line in lines if line.strip())
+        else:
+            texts.append(word)
+    if not texts:
+        raise UserError("No items are named.", "Give item ids, image paths or @FILE.")
+    ids: list[int] = []
+    paths = [t for t in texts if not t.isdigit()]
+    found = studio.store.images.items_of_paths(paths) if paths else {}
+    for text in texts:
+        if text.isdigit():
+            ids.append(int(text))
+            continue
+        item = found.get(text) or found.get(os.fspath(Path(text).absolute()))
+        if item is None:
+            absolute = os.fspath(Path(text).resolve())
+            item = studio.store.images.items_of_paths([absolute]).get(absolute)
+        if item is None:
+            raise UserError(
+                f"{text} is no item of this project.", "Give its id, or its path as imported."
+            )
+        ids.append(item)
+    return np.array(ids, np.int64)
+
+
+def skipped_result(skipped: Iterable[Skipped]) -> list[dict[str, str]]:
+    """Skipped files as results."""
+    return [{"path": s.path, "reason": s.reason} for s in skipped]
+
+
+def skipped_text(skipped: list[Skipped]) -> str:
+    """Skipped files for people, the first twenty."""
+    lines = [f"  {s.path}: {s.reason}" for s in skipped[:SHOWN]]
+    if len(skipped) > SHOWN:
+        lines.append(f"  ... and {len(skipped) - SHOWN:,} more (--json lists all)")
+    return "\n".join(lines)

@@ -1,0 +1,152 @@
+"""How a project and this machine are doing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from fgvc_studio.services.studio import Studio
+
+LIBRARIES = (
+    "PySide6-Essentials", "numpy", "Pillow", "torch", "torchvision", "timm", "openvino",
+    "faiss-cpu", "scikit-learn", "umap-learn", "numba", "apsw",
+)  # fmt: skip
+QT_LIBRARIES = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libfreetype.so.6": "libfreetype6",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libX11-xcb.so.1": "libx11-xcb1",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-randr.so.0": "libxcb-randr0",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-render.so.0": "libxcb-render0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-shm.so.0": "libxcb-shm0",
+    "libxcb-sync.so.1": "libxcb-sync1",
+    "libxcb-xfixes.so.0": "libxcb-xfixes0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+}
+
+
+def facts(studio: Studio) -> dict[str, Any]:
+    """Counts, spaces, missing files and disk use of an open project."""
+    store, catalogue = studio.store, studio.catalogue
+    return {
+        "path": str(store.path),
+        "name": store.name,
+        "images": store.images.count(),
+        "items": catalogue.n,
+        "labelled": catalogue.labelled,
+        "reviewed": int(np.count_nonzero(catalogue.columns.reviewed)),
+        "categories": len(catalogue.categories),
+        "spaces": [
+            {
+                "name": s.name,
+                "backbone": s.backbone,
+                "dim": s.dim,
+                "done": s.done,
+                "total": s.total,
+                "runtime": s.runtime,
+                "maps": list(s.maps),
+            }
+            for s in studio.embedding.spaces()
+        ],
+        "runs": [],
+        "skipped": len(store.images.skipped()),
+        "missing": len(missing_files(studio)),
+        "roots": [str(r.path) for r in store.images.roots()],
+        "disk_mb": round(folder_bytes(store.path) / 1e6, 1),
+        "operations": len(studio.labelling.history(limit=1_000_000)),
+    }
+
+
+def missing_files(studio: Studio) -> list[Path]:
+    """Images of the project whose file is not where it was."""
+    ids = studio.catalogue.item_ids
+    return [p for p in dict.fromkeys(studio.store.images.paths_of_items(ids)) if not p.exists()]
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += (Path(where) / name).lstat().st_size
+            except OSError:
+                continue
+    return total
+
+
+def machine() -> dict[str, Any]:
+    """Versions, processors, Qt libraries, weights and disk of this machine."""
+    from fgvc_studio import __version__
+
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    missing = missing_qt_libraries()
+    disk = shutil.disk_usage(Path.home() if Path.home().exists() else Path.cwd())
+    return {
+        "fgvc_studio": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "versions": versions,
+        "problems": [f"{n} is not installed." for n, v in versions.items() if v is None],
+        "qt_missing": missing,
+        "qt_remedy": _apt_line(missing),
+        "display": os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or "",
+        "weights": _weights(),
+        "disk_free_gb": round(disk.free / 1e9, 1),
+    }
+
+
+def _weights() -> dict[str, Any]:
+    from fgvc_studio.vision import backbones
+
+    try:
+        return {"lite0": str(backbones.check_offline_weights())}
+    except backbones.UserError as error:
+        return {"lite0": None, "problem": str(error)}
+
+
+def missing_qt_libraries() -> list[str]:
+    """System libraries that Qt needs and the loader does not find (Linux only)."""
+    import ctypes
+
+    if not sys.platform.startswith("linux"):
+        return []
+    missing = []
+    for library in QT_LIBRARIES:
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            missing.append(library)
+    return missing
+
+
+def _apt_line(missing: list[str]) -> str:
+    if not missing:
+        return ""
+    packages = sorted({QT_LIBRARIES[m] for m in missing})
+    return f"sudo apt-get install -y --no-install-recommends {' '.join(packages)}"

@@ -1,0 +1,194 @@
+"""Labels, marks, splits and rejections of items. Decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fgvc_studio.domain.records import Label, LabelSource, Mark
+from fgvc_studio.store.columns import LabelColumns
+from fgvc_studio.store.database import Database
+from fgvc_studio.store.images import carray
+from fgvc_studio.store.recording import Current
+
+_UPSERT = (
+    "INSERT INTO labels (item_id, category_id, source, confidence, run_id, who, at) {rows} "
+    "ON CONFLICT (item_id) DO UPDATE SET category_id=excluded.category_id, "
+    "source=excluded.source, confidence=excluded.confidence, run_id=excluded.run_id, "
+    "who=excluded.who, at=excluded.at"
+)
+DECISION_TABLES = frozenset({"labels", "marks", "splits"})
+_LABEL_COLUMNS = ("labels", "category_id", "source", "confidence", "at")
+_MARK_COLUMNS = ("marks", "marks")
+_SPLIT_COLUMNS = ("splits", "split")
+_LABEL = "item_id, category_id, source, confidence, run_id, who, at"
+
+
+def _label(row: tuple[Any, ...]) -> Label:
+    return Label(row[0], row[1], LabelSource(row[2]), *row[3:])
+
+
+class Labels:
+    """Decisions on items; writing happens inside ``operations.record()``."""
+
+    def __init__(self, database: Database, current: Current) -> None:
+        self._db = database
+        self._current = current
+
+    # ---- reading ---------------------------------------------------------------------------
+    def get(self, item_id: int) -> Label | None:
+        """The label of an item."""
+        rows = self._db.rows(f"SELECT {_LABEL} FROM labels WHERE item_id=?", (item_id,))
+        return _label(rows[0]) if rows else None
+
+    def many(self, item_ids: NDArray[np.int64]) -> dict[int, Label]:
+        """Labels of items that have one."""
+        rows = self._db.rows(
+            f"SELECT {_LABEL} FROM labels WHERE item_id IN (SELECT value FROM carray(?))",
+            (carray(item_ids),),
+        )
+        return {row[0]: _label(row) for row in rows}
+
+    def rejected(self, item_id: int) -> list[int]:
+        """Categories that the item is known not to be."""
+        return [
+            r[0]
+            for r in self._db.rows("SELECT category_id FROM rejections WHERE item_id=?", (item_id,))
+        ]
+
+    def columns(
+        self,
+        item_ids: NDArray[np.int64] | None = None,
+        tables: frozenset[str] = DECISION_TABLES,
+    ) -> LabelColumns:
+        """Decisions as columns, of some items or (None) of all that have any.
+
+        Only what stands in `tables` is read; the other columns stay zero.
+        """
+        labels = self._fetch(_LABEL_COLUMNS if "labels" in tables else None, item_ids)
+        marks = self._fetch(_MARK_COLUMNS if "marks" in tables else None, item_ids)
+        splits = self._fetch(_SPLIT_COLUMNS if "splits" in tables else None, item_ids)
+        ids = labels[0]
+        if len(marks[0]) or len(splits[0]):
+            ids = np.unique(np.concatenate([labels[0], marks[0], splits[0]]))
+        columns = LabelColumns(
+            item_ids=ids,
+            category=np.zeros(len(ids), np.int32),
+            source=np.zeros(len(ids), np.uint8),
+            confidence=np.zeros(len(ids), np.float32),
+            marks=np.zeros(len(ids), np.uint8),
+            split=np.zeros(len(ids), np.uint8),
+            at=np.zeros(len(ids), np.float64),
+        )
+        for target, source in (
+            ((columns.category, columns.source, columns.confidence, columns.at), labels),
+            ((columns.marks,), marks),
+            ((columns.split,), splits),
+        ):
+            at = np.searchsorted(ids, source[0])
+            for column, values in zip(target, source[1:], strict=False):
+                column[at] = values
+        return columns
+
+    def _fetch(
+        self, names: tuple[str, ...] | None, item_ids: NDArray[np.int64] | None
+    ) -> list[NDArray[Any]]:
+        """Columns of one table, item ids first; `names` begins with the table."""
+        if names is None:
+            return [np.empty(0, np.int64)]
+        table, *wanted = names
+        sql = f"SELECT item_id, {', '.join(wanted)} FROM {table}"
+        values: tuple[Any, ...] = ()
+        if item_ids is not None:
+            sql += " WHERE item_id IN (SELECT value FROM carray(?))"
+            values = (carray(item_ids),)
+        rows = self._db.rows(sql + " ORDER BY item_id", values)
+        if not rows:
+            return [np.empty(0, np.int64)] + [np.empty(0)] * len(wanted)
+        columns = list(zip(*rows, strict=True))
+        return [
+            np.fromiter(columns[0], np.int64, len(rows)),
+            *(np.fromiter(c, np.float64, len(rows)) for c in columns[1:]),
+        ]
+
+    # ---- writing ---------------------------------------------------------------------------
+    def set(
+        self,
+        item_ids: NDArray[np.int64],
+        category_id: int | NDArray[np.int64],
+        *,
+        source: LabelSource,
+        confidence: float | NDArray[np.float32] = 1.0,
+    ) -> None:
+        """Label items, all alike or each its own ``(K,)``; "not this" of the same pair goes."""
+        recording = self._current.require()
+        recording.touch(item_ids)
+        writer = self._db.writer
+        provenance = (recording.run_id, recording.who, recording.at)
+        if np.ndim(category_id) == 0 and np.ndim(confidence) == 0:
+            writer.execute(
+                _UPSERT.format(rows="SELECT value, ?2, ?3, ?4, ?5, ?6, ?7 FROM carray(?1) WHERE 1"),
+                (carray(item_ids), int(category_id), int(source), float(confidence), *provenance),  # type: ignore[arg-type]
+            )
+        else:
+            categories = np.broadcast_to(np.asarray(category_id), np.shape(item_ids)).tolist()
+            sureness = np.broadcast_to(np.asarray(confidence, np.float64), np.shape(item_ids))
+            writer.executemany(
+                _UPSERT.format(rows="VALUES (?,?,?,?,?,?,?)"),
+                [
+                    (i, c, int(source), s, *provenance)
+                    for i, c, s in zip(
+                        item_ids.tolist(), categories, sureness.tolist(), strict=True
+                    )
+                ],
+            )
+        writer.execute(
+            "DELETE FROM rejections WHERE item_id IN (SELECT value FROM carray(?)) AND EXISTS "
+            "(SELECT 1 FROM labels l WHERE l.item_id=rejections.item_id "
+            "AND l.category_id=rejections.category_id)",
+            (carray(item_ids),),
+        )
+
+    def clear(self, item_ids: NDArray[np.int64]) -> None:
+        """Take the label off items."""
+        self._current.require().touch(item_ids)
+        self._db.writer.execute(
+            "DELETE FROM labels WHERE item_id IN (SELECT value FROM carray(?))",
+            (carray(item_ids),),
+        )
+
+    def set_marks(self, item_ids: NDArray[np.int64], on: Mark, off: Mark = Mark.NONE) -> None:
+        """Set and clear marks of items."""
+        self._current.require().touch(item_ids)
+        ids = carray(item_ids)
+        self._db.writer.execute(
+            "INSERT INTO marks SELECT value, ?2 FROM carray(?1) WHERE 1 "
+            "ON CONFLICT (item_id) DO UPDATE SET marks=(marks & ~?3) | ?2",
+            (ids, int(on), int(off)),
+        )
+        self._db.writer.execute(
+            "DELETE FROM marks WHERE marks=0 AND item_id IN (SELECT value FROM carray(?))", (ids,)
+        )
+
+    def reject(self, item_ids: NDArray[np.int64], category_ids: ArrayLike) -> None:
+        """Say that items are not of categories (one for all, or one each)."""
+        self._current.require().touch(item_ids)
+        refused = np.broadcast_to(np.asarray(category_ids), np.shape(item_ids)).tolist()
+        self._db.writer.executemany(
+            "INSERT OR IGNORE INTO rejections VALUES (?,?)",
+            list(zip(item_ids.tolist(), refused, strict=True)),
+        )
+
+    def set_splits(self, item_ids: NDArray[np.int64], splits: Sequence[int] | NDArray[Any]) -> None:
+        """Put items into splits, one each; `Split.NONE` takes them out."""
+        self._current.require().touch(item_ids)
+        values = np.asarray(splits).tolist()
+        self._db.writer.executemany(
+            "INSERT INTO splits VALUES (?,?) ON CONFLICT (item_id) DO UPDATE SET "
+            "split=excluded.split",
+            list(zip(item_ids.tolist(), values, strict=True)),
+        )
+        self._db.writer.execute("DELETE FROM splits WHERE split=0")

@@ -1,0 +1,274 @@
+"""The operation log: record, undo, redo, reverse, history (adr/0001)."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from fgvc_studio.domain.errors import ConflictError, UserError
+from fgvc_studio.domain.events import OpChanges
+from fgvc_studio.domain.records import Operation
+from fgvc_studio.store.database import Database
+from fgvc_studio.store.recording import Current, Recording
+from fgvc_studio.store.schema import DECISIONS
+
+_COLUMNS = "id, at, who, host, kind, verb, summary, count, run_id, target, undone"
+MANY = 500
+PRIMARY_KEYED_BY_ITEM = frozenset({"labels", "marks", "splits", "rejections"})
+
+
+def _operation(row: tuple[Any, ...]) -> Operation:
+    return Operation(*row[:10], undone=bool(row[10]))
+
+
+def _tables(changeset: bytes, items: NDArray[np.int64]) -> tuple[frozenset[str], int]:
+    """Names of the tables in a changeset, and the number of items or else of rows changed.
+
+    Changes stand grouped by table, so with thousands of rows the names are found by searching for
+    the table headers instead of decoding every row.
+    """
+    if len(items) > MANY:
+        names = frozenset(t for t in DECISIONS if t.encode() + b"\0" in changeset)
+        return names, len(items)
+    changes = [change.name for change in apsw.Changeset.iter(changeset)]
+    return frozenset(changes), len(items) or len(changes)
+
+
+class Operations:
+    """The log of a project.
+
+    Parameters
+    ----------
+    database : Database
+    current : Current
+        Tells the repositories that writing is allowed.
+    """
+
+    def __init__(self, database: Database, current: Current) -> None:
+        self._db = database
+        self._current = current
+        self._host = platform.node()
+
+    # ---- recording -------------------------------------------------------------------------
+    @contextmanager
+    def record(
+        self, verb: str, summary: str, *, who: str, run_id: str | None = None
+    ) -> Iterator[Recording]:
+        """One transaction whose changes become one operation; an exception writes nothing.
+
+        Raises
+        ------
+        RuntimeError
+            When nested.
+        """
+        recording = Recording(summary, who, run_id, time.time())
+        with self._db.transaction() as writer:
+            session = apsw.Session(writer, "main")
+            try:
+                for table in DECISIONS:
+                    session.attach(table)
+                self._current.recording = recording
+                yield recording
+                changeset = b"" if session.is_empty else session.changeset()
+            finally:
+                self._current.recording = None
+                session.close()
+            if changeset:
+                writer.execute("UPDATE operations SET abandoned=1 WHERE undone=1 AND abandoned=0")
+                changes = self._log("do", verb, recording, changeset, recording.items(), None)
+                recording.changes = changes
+
+    def _log(
+        self,
+        kind: str,
+        verb: str,
+        recording: Recording,
+        changeset: bytes,
+        items: NDArray[np.int64],
+        target: int | None,
+    ) -> OpChanges:
+        tables, count = _tables(changeset, items)
+        writer = self._db.writer
+        writer.execute(
+            "INSERT INTO operations (at, who, host, kind, verb, summary, count, run_id, target, "
+            "tables, items, changeset) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                recording.at, recording.who, self._host, kind, verb, recording.summary, count,
+                recording.run_id, target, ",".join(sorted(tables)), items.tobytes(), changeset,
+            ),
+        )  # fmt: skip
+        operation = Operation(
+            int(writer.last_insert_rowid()), recording.at, recording.who, self._host, kind, verb,
+            recording.summary, count, recording.run_id, target, False,
+        )  # fmt: skip
+        return OpChanges(operation, tables, items)
+
+    # ---- undo, redo, reverse ---------------------------------------------------------------
+    def can_undo(self) -> Operation | None:
+        """The operation that `undo` would take back."""
+        return self._first("kind='do' AND undone=0 ORDER BY id DESC")
+
+    def can_redo(self) -> Operation | None:
+        """The operation that `redo` would do again."""
+        return self._first("kind='do' AND undone=1 AND abandoned=0 ORDER BY id")
+
+    def _first(self, where: str) -> Operation | None:
+        rows = self._db.rows(f"SELECT {_COLUMNS} FROM operations WHERE {where} LIMIT 1")
+        return _operation(rows[0]) if rows else None
+
+    def undo(self, *, who: str) -> OpChanges | None:
+        """Take back the newest operation that stands; None without one."""
+        return self._step(self.can_undo, "undo", "Undid", who)
+
+    def redo(self, *, who: str) -> OpChanges | None:
+        """Do again what was taken back last; None without it."""
+        return self._step(self.can_redo, "redo", "Redid", who)
+
+    def _step(self, find: Any, kind: str, word: str, who: str) -> OpChanges | None:
+        with self._db.transaction() as writer:
+            target: Operation | None = find()
+            if target is None:
+                return None
+            changeset, items = self._stored(target.id)
+            if kind == "undo":
+                changeset = apsw.Changeset.invert(changeset)
+            self._apply(changeset)
+            writer.execute(
+                "UPDATE operations SET undone=? WHERE id=?", (int(kind == "undo"), target.id)
+            )
+            recording = Recording(f"{word}: {target.summary}", who, target.run_id, time.time())
+            return self._log(kind, target.verb, recording, changeset, items, target.id)
+
+    def reverse(self, operation_id: int, *, who: str) -> OpChanges:
+        """Take back one older operation as a new one.
+
+        Raises
+        ------
+        ConflictError
+            Later decisions changed some of the same rows; nothing is written.
+        UserError
+            No such operation, or it does not stand.
+        """
+        with self._db.transaction() as writer:
+            found = self._first(f"id={int(operation_id)}")
+            if found is None or found.kind != "do":
+                raise UserError(
+                    f"Operation {operation_id} cannot be reversed.",
+                    "Choose a decision, not an undo or redo.",
+                )
+            if found.undone:
+                raise UserError(
+                    f"Operation {operation_id} is taken back already.", "Use redo to do it again."
+                )
+            changeset, items = self._stored(found.id)
+            inverted = apsw.Changeset.invert(changeset)
+            self._apply(inverted)
+            writer.execute("UPDATE operations SET abandoned=1 WHERE undone=1 AND abandoned=0")
+            recording = Recording(f"Reversed: {found.summary}", who, found.run_id, time.time())
+            return self._log("do", "reverse", recording, inverted, items, found.id)
+
+    def _stored(self, operation_id: int) -> tuple[bytes, NDArray[np.int64]]:
+        rows = self._db.rows("SELECT changeset, items FROM operations WHERE id=?", (operation_id,))
+        return bytes(rows[0][0]), np.frombuffer(rows[0][1], np.int64)
+
+    def _apply(self, changeset: bytes) -> None:
+        conflicts: list[str] = []
+
+        def on_conflict(_reason: int, change: apsw.TableChange) -> int:
+            conflicts.append(change.name)
+            return apsw.SQLITE_CHANGESET_OMIT
+
+        apsw.Changeset.apply(changeset, self._db.writer, conflict=on_conflict)
+        if conflicts:
+            where = ", ".join(sorted(set(conflicts)))
+            raise ConflictError(
+                f"Later decisions changed {len(conflicts):,} of the same entries ({where}).",
+                "Reverse the later operations first; nothing was changed.",
+            )
+
+    # ---- history ---------------------------------------------------------------------------
+    def history(
+        self, *, since: float = 0.0, limit: int = 1000, before: int | None = None
+    ) -> list[Operation]:
+        """Operations, newest first; `before` an id for paging."""
+        rows = self._db.rows(
+            f"SELECT {_COLUMNS} FROM operations WHERE at>=? AND id<? ORDER BY id DESC LIMIT ?",
+            (since, before if before is not None else 1 << 62, limit),
+        )
+        return [_operation(row) for row in rows]
+
+    def items_of(self, operation_id: int) -> NDArray[np.int64]:
+        """Items that an operation touched, ascending."""
+        return self._stored(operation_id)[1].copy()
+
+    def of_item(self, item_id: int, limit: int = 100) -> list[tuple[Operation, str]]:
+        """Operations that changed an item, newest first, each with a sentence."""
+        found: list[tuple[Operation, str]] = []
+        names = dict(self._db.rows("SELECT id, name FROM categories"))
+        before = 1 << 62
+        while len(found) < limit:
+            rows = self._db.rows(
+                f"SELECT {_COLUMNS}, items FROM operations WHERE id<? ORDER BY id DESC LIMIT 200",
+                (before,),
+            )
+            if not rows:
+                break
+            before = rows[-1][0]
+            for row in rows:
+                items = np.frombuffer(row[11], np.int64)
+                at = int(np.searchsorted(items, item_id))
+                if at < len(items) and items[at] == item_id:
+                    sentence = self._sentence(row[0], item_id, names)
+                    if sentence:
+                        found.append((_operation(row), sentence))
+        return found[:limit]
+
+    def _sentence(self, operation_id: int, item_id: int, names: dict[int, str]) -> str:
+        parts = []
+        for change in apsw.Changeset.iter(self._stored(operation_id)[0]):
+            if change.name not in PRIMARY_KEYED_BY_ITEM:
+                continue
+            old, new = change.old or (), change.new or ()
+            key = (old or new)[0]
+            if key is apsw.no_change or key != item_id:
+                continue
+            parts.append(_say(change.name, old, new, names))
+        return "; ".join(p for p in parts if p)
+
+    def changesets(self) -> Iterator[bytes]:
+        """Every changeset in order of commitment."""
+        ids = self._db.rows("SELECT id FROM operations ORDER BY id")
+        for (operation_id,) in ids:
+            yield self._stored(operation_id)[0]
+
+
+def _say(table: str, old: tuple[Any, ...], new: tuple[Any, ...], names: dict[int, str]) -> str:
+    def at(values: tuple[Any, ...], i: int) -> Any:
+        return values[i] if len(values) > i and values[i] is not apsw.no_change else None
+
+    before, after = at(old, 1), at(new, 1)
+    if table == "labels":
+        if before is None and after is None:
+            return "label confirmed"
+        shown = ("unlabelled" if v is None else names.get(v, f"category {v}") for v in (before, after))
+        return " -> ".join(shown)
+    if table == "marks":
+        return f"marks {_marks(before)} -> {_marks(after)}"
+    if table == "splits":
+        words = {None: "none", 0: "none", 1: "train", 2: "val", 3: "test"}
+        return f"split {words.get(before)} -> {words.get(after)}"
+    category = after if after is not None else before
+    verb = "struck out of" if new else "no longer struck out of"
+    return f"{verb} {names.get(category, f'category {category}')}"
+
+
+def _marks(value: int | None) -> str:
+    words = [w for bit, w in ((1, "reviewed"), (2, "uncertain"), (4, "flagged")) if (value or 0) & bit]
+    return " + ".join(words) or "none"

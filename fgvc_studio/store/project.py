@@ -1,0 +1,258 @@
+"""The project folder: opening, locking, upgrading, backing up."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import tomllib
+import uuid
+from pathlib import Path
+from types import TracebackType
+
+import apsw
+
+from fgvc_studio.domain.errors import ProjectTooNewError, UserError
+from fgvc_studio.store import schema
+from fgvc_studio.store.arrays import Arrays, write_atomic
+from fgvc_studio.store.categories import Categories
+from fgvc_studio.store.database import Database
+from fgvc_studio.store.images import Images
+from fgvc_studio.store.labels import Labels
+from fgvc_studio.store.lock import WriterLock
+from fgvc_studio.store.metadata import Metadata
+from fgvc_studio.store.operations import Operations
+from fgvc_studio.store.recording import Current
+from fgvc_studio.store.replay import ReplayReport, replay
+from fgvc_studio.store.thumbs import Thumbs
+
+DESCRIPTION, DATABASE, LOCK = "project.toml", "project.db", "lock"
+KEPT_BACKUPS = 5
+
+
+class ProjectStore:
+    """An open project folder. Made by `create` or `open`.
+
+    Attributes
+    ----------
+    path : Path
+        The folder, absolute.
+    id, name : str
+    """
+
+    def __init__(self, path: Path, *, read_only: bool, lock: WriterLock | None) -> None:
+        facts = _describe(path)
+        self.path, self.read_only, self._lock = path, read_only, lock
+        self.id, self.name = str(facts["id"]), str(facts["name"])
+        self._db = Database(path / DATABASE, read_only=read_only)
+        current = Current()
+        self.images = Images(self._db, path)
+        self.categories = Categories(self._db, current)
+        self.labels = Labels(self._db, current)
+        self.metadata = Metadata(self._db)
+        self.operations = Operations(self._db, current)
+        self.arrays = Arrays(path / "arrays", self._items)
+        self.thumbs = Thumbs(path / "cache" / "thumbs.db", read_only=read_only)
+
+    def _items(self) -> int:
+        return int(self._db.value("SELECT count(*) FROM items"))
+
+    @classmethod
+    def create(cls, path: Path, *, name: str | None = None) -> ProjectStore:
+        """Make an empty project.
+
+        Raises
+        ------
+        UserError
+            The folder exists and is not empty, or cannot be made.
+        """
+        path = Path(path).absolute()
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UserError(f"{path} is there already.", "Choose a new folder for the project.")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            title = name or path.name.removesuffix(".fgvc")
+            write_atomic(
+                path / DESCRIPTION,
+                (
+                    f"format = {schema.FORMAT}\nid = {json.dumps(uuid.uuid4().hex)}\n"
+                    f"name = {json.dumps(title, ensure_ascii=False)}\n"
+                    f'created = "{time.strftime("%Y-%m-%dT%H:%M:%S%z")}"\n'
+                ).encode(),
+            )
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be made: {error.strerror}.", "Choose a folder you may write to."
+            ) from error
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> ProjectStore:
+        """Open a project; an older format is upgraded after a backup.
+
+        Raises
+        ------
+        ProjectLockedError
+            Another process writes to it.
+        ProjectTooNewError
+            A newer version of the program made it.
+        UserError
+            It is no project, or its database is damaged.
+        """
+        path = Path(path).absolute()
+        found = int(_describe(path)["format"])
+        if found > schema.FORMAT:
+            raise ProjectTooNewError(
+                f"{path.name} has format {found}; this version of FGVC Studio reads up to "
+                f"{schema.FORMAT}.",
+                "Open it with a newer version of FGVC Studio.",
+            )
+        if read_only:
+            return cls(path, read_only=True, lock=None)
+        try:
+            lock = WriterLock(path / LOCK)
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be written: {error.strerror}.", "Check the rights of the folder."
+            ) from error
+        try:
+            _upgrade(path)
+            return cls(path, read_only=False, lock=lock)
+        except (apsw.NotADBError, apsw.CorruptError) as error:
+            lock.release()
+            raise UserError(
+                f"The database of {path.name} is damaged ({error}).",
+                f"Put the newest file of {path / 'backups'} in its place as {DATABASE}.",
+            ) from error
+        except BaseException:
+            lock.release()
+            raise
+
+    # ---- settings of the project -----------------------------------------------------------
+    def get_setting(self, key: str, default: str = "") -> str:
+        """A setting of the project; not undoable."""
+        found = self._db.value("SELECT value FROM settings WHERE key=?", (key,))
+        return default if found is None else str(found)
+
+    def set_setting(self, key: str, value: str) -> None:
+        """Change a setting of the project."""
+        with self._db.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO settings VALUES (?,?)", (key, value))
+
+    # ---- copies ----------------------------------------------------------------------------
+    def snapshot(self, out: Path) -> None:
+        """A consistent copy of the database."""
+        _copy_database(self.path / DATABASE, out)
+
+    def backup(self) -> Path:
+        """Put a copy of the database into ``backups/``; the newest five are kept."""
+        return _backup(self.path)
+
+    def replay(self, out: Path) -> ReplayReport:
+        """Rebuild the decisions from the log in a new project and compare.
+
+        Raises
+        ------
+        UserError
+            `out` exists.
+        """
+        out = Path(out).absolute()
+        if out.exists():
+            raise UserError(f"{out} is there already.", "Choose a new folder.")
+        out.mkdir(parents=True)
+        shutil.copy2(self.path / DESCRIPTION, out / DESCRIPTION)
+        self.snapshot(out / DATABASE)
+        target = Database(out / DATABASE)
+        try:
+            self._make_roots_absolute(target)
+            return replay(self._db, self.operations, target)
+        finally:
+            target.close()
+
+    def _make_roots_absolute(self, target: Database) -> None:
+        with target.transaction() as db:
+            for root in self.images.roots():
+                db.execute(
+                    "UPDATE roots SET path=?, relative=0 WHERE id=?", (str(root.path), root.id)
+                )
+
+    def close(self) -> None:
+        """Release the folder."""
+        self._db.close()
+        self.thumbs.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> ProjectStore:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _describe(path: Path) -> dict[str, object]:
+    try:
+        facts = tomllib.loads((path / DESCRIPTION).read_text("utf-8"))
+        return {"format": int(facts["format"]), "id": facts["id"], "name": facts["name"]}
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(
+            f"{path} is no project.", "Choose a folder that holds project.toml, or make a new one."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"The description of {path.name} cannot be read ({error}).",
+            f"Mend {path / DESCRIPTION}: it needs format, id and name.",
+        ) from error
+
+
+def _upgrade(path: Path) -> None:
+    connection = apsw.Connection(str(path / DATABASE))
+    try:
+        found = schema.version(connection)
+        if found > schema.FORMAT:
+            raise ProjectTooNewError(
+                f"The database of {path.name} has format {found}; this version reads up to "
+                f"{schema.FORMAT}.",
+                "Open it with a newer version of FGVC Studio.",
+            )
+        if 0 < found < schema.FORMAT:
+            _backup(path)
+        schema.upgrade(connection)
+    finally:
+        connection.close()
+    facts = _describe(path)
+    if facts["format"] != schema.FORMAT:
+        text = (path / DESCRIPTION).read_text("utf-8")
+        lines = [
+            f"format = {schema.FORMAT}" if line.startswith("format") else line
+            for line in text.splitlines()
+        ]
+        write_atomic(path / DESCRIPTION, ("\n".join(lines) + "\n").encode())
+
+
+def _backup(path: Path) -> Path:
+    folder = path / "backups"
+    folder.mkdir(exist_ok=True)
+    out = folder / time.strftime("project-%Y%m%d-%H%M%S.db")
+    _copy_database(path / DATABASE, out)
+    for old in sorted(folder.glob("project-*.db"))[:-KEPT_BACKUPS]:
+        old.unlink(missing_ok=True)
+    return out
+
+
+def _copy_database(source: Path, out: Path) -> None:
+    out.unlink(missing_ok=True)
+    origin = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+    copy = apsw.Connection(str(out))
+    try:
+        with copy.backup("main", origin, "main") as steps:
+            steps.step(-1)
+    finally:
+        copy.close()
+        origin.close()

@@ -1,0 +1,57 @@
+"""The block inside which decisions are written."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fgvc_studio.domain.events import OpChanges
+
+
+class Recording:
+    """One operation in the making.
+
+    Attributes
+    ----------
+    summary : str
+        May be set inside the block, once counts are known.
+    changes : OpChanges or None
+        After the block: what was committed; None when nothing changed.
+    """
+
+    def __init__(self, summary: str, who: str, run_id: str | None, at: float) -> None:
+        self.summary = summary
+        self.who = who
+        self.run_id = run_id
+        self.at = at
+        self.changes: OpChanges | None = None
+        self._items: list[NDArray[np.int64]] = []
+
+    def touch(self, item_ids: NDArray[np.int64]) -> None:
+        """Note items whose decisions this operation may change."""
+        self._items.append(np.asarray(item_ids, np.int64).ravel())
+
+    def items(self) -> NDArray[np.int64]:
+        """Touched items, sorted and unique."""
+        if not self._items:
+            return np.empty(0, np.int64)
+        return np.unique(np.concatenate(self._items))
+
+
+class Current:
+    """Holds the recording of the moment, so that repositories refuse to write outside one."""
+
+    def __init__(self) -> None:
+        self.recording: Recording | None = None
+
+    def require(self) -> Recording:
+        """The recording of the moment.
+
+        Raises
+        ------
+        RuntimeError
+            Outside a recording: a decision would not be undoable.
+        """
+        if self.recording is None:
+            raise RuntimeError("decisions are written inside operations.record() only")
+        return self.recording

@@ -1,0 +1,72 @@
+"""Tables and numbered migrations.
+
+`DECISIONS` are recorded by the session extension; the other tables hold facts.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+FORMAT = 1
+DECISIONS = ("labels", "marks", "rejections", "splits", "categories", "category_names")
+
+_VERSION_1 = """
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE roots (id INTEGER PRIMARY KEY, path TEXT NOT NULL, relative INTEGER NOT NULL);
+CREATE TABLE images (
+  id INTEGER PRIMARY KEY, root_id INTEGER NOT NULL, path BLOB NOT NULL,
+  size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 BLOB NOT NULL,
+  width INTEGER NOT NULL, height INTEGER NOT NULL, phash INTEGER NOT NULL,
+  format TEXT NOT NULL, note TEXT NOT NULL, duplicate INTEGER NOT NULL, duplicate_of INTEGER,
+  UNIQUE (root_id, path));
+CREATE INDEX images_sha256 ON images (sha256);
+CREATE TABLE items (
+  id INTEGER PRIMARY KEY, image_id INTEGER NOT NULL,
+  x REAL, y REAL, width REAL, height REAL);
+CREATE INDEX items_image ON items (image_id);
+CREATE TABLE skipped (
+  root_id INTEGER NOT NULL, path BLOB NOT NULL, reason TEXT NOT NULL,
+  PRIMARY KEY (root_id, path)) WITHOUT ROWID;
+CREATE TABLE metadata_columns (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE metadata (
+  column_id INTEGER NOT NULL, item_id INTEGER NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY (column_id, item_id)) WITHOUT ROWID;
+CREATE TABLE categories (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, parent_id INTEGER, name TEXT NOT NULL,
+  rank TEXT NOT NULL, authorship TEXT NOT NULL, note TEXT NOT NULL, provisional INTEGER NOT NULL);
+CREATE TABLE category_names (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, category_id INTEGER NOT NULL, name TEXT NOT NULL,
+  kind INTEGER NOT NULL, language TEXT NOT NULL);
+CREATE TABLE labels (
+  item_id INTEGER PRIMARY KEY, category_id INTEGER NOT NULL, source INTEGER NOT NULL,
+  confidence REAL NOT NULL, run_id TEXT, who TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE marks (item_id INTEGER PRIMARY KEY, marks INTEGER NOT NULL);
+CREATE TABLE splits (item_id INTEGER PRIMARY KEY, split INTEGER NOT NULL);
+CREATE TABLE rejections (
+  item_id INTEGER NOT NULL, category_id INTEGER NOT NULL, PRIMARY KEY (item_id, category_id));
+CREATE TABLE operations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL,
+  kind TEXT NOT NULL, verb TEXT NOT NULL, summary TEXT NOT NULL, count INTEGER NOT NULL,
+  run_id TEXT, target INTEGER, undone INTEGER NOT NULL DEFAULT 0,
+  abandoned INTEGER NOT NULL DEFAULT 0, tables TEXT NOT NULL, items BLOB NOT NULL,
+  changeset BLOB NOT NULL);
+CREATE INDEX operations_open ON operations (kind, undone, abandoned, id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+"""Script ``i`` brings version ``i`` to ``i + 1``; `FORMAT` is the number of scripts."""
+
+
+def version(connection: apsw.Connection) -> int:
+    """Version of the schema in a database; 0 for an empty one."""
+    found = connection.execute("PRAGMA user_version").fetchone()
+    return int(found[0]) if found else 0
+
+
+def upgrade(connection: apsw.Connection, scripts: tuple[str, ...] = MIGRATIONS) -> int:
+    """Bring a database to the newest version, each step in its own transaction."""
+    for number in range(version(connection), len(scripts)):
+        with connection:
+            connection.execute(scripts[number])
+            connection.execute(f"PRAGMA user_version={number + 1}")
+    return version(connection)
