@@ -17,7 +17,7 @@ _NARROWEST = 44
 
 
 class FavouritesBar(QWidget):
-    """The count of selected items and a button for each slot; the armed label is the one that repeats.
+    """The count of selected items, a button for each slot, and the armed label (the one to repeat).
 
     Click labels; a category dropped on a slot is set there; right click empties the slot.
     """
