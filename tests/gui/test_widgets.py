@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+import itertools
 import threading
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_layout_agrees_with_a_plain_loop():
             layout = GridLayout(57, 96, width, parts)
             rects = [layout.rect(i) for i in range(57)]
             assert layout.height >= max(r.bottom() for r in rects)
-            for a, b in zip(rects, rects[1:], strict=False):
+            for a, b in itertools.pairwise(rects):
                 assert not a.intersects(b)
             for top in range(0, layout.height, 61):
                 first, last = layout.visible(top, top + 230)
