@@ -289,6 +289,8 @@ class MainWindow(QMainWindow):
         self.start.project_chosen.connect(self.open_project)
         self.actions_.set_condition("project", lambda: self.session is not None)
         self.actions_.set_condition("items", lambda: self.session is not None)
+        self.actions_.set_condition("undo", lambda: self._can("can_undo"))
+        self.actions_.set_condition("redo", lambda: self._can("can_redo"))
         self.jobs.added.connect(self._job_added)
         self.jobs.ended.connect(self._job_ended)
         self.strip.details_wanted.connect(self._job_details)
@@ -319,6 +321,12 @@ class MainWindow(QMainWindow):
     def _crash(self, trace: str, doing: str) -> None:
         if self._crashed:
             self._crashed(trace, doing)
+
+    def _can(self, question: str) -> bool:
+        session = self.session
+        if session is None or session.studio.store.read_only:
+            return False
+        return getattr(session.studio.store.operations, question)() is not None
 
     def _categories(self, text: str, limit: int) -> list[Any]:
         page = self.workspaces.get("go.browse")
