@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import RLock
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fgvc_studio.domain.embeddings import SpaceInfo
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import SpaceChanged
-from fgvc_studio.domain.records import Progress, Skipped
+from fgvc_studio.domain.records import Box, Progress, Skipped
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from fgvc_studio.services.studio import Studio
+    from fgvc_studio.vision.backbones import Backbone
+    from fgvc_studio.vision.runtimes import Runtime
 
 CHUNK = 4096
 
@@ -52,6 +58,39 @@ def default_threads() -> int:
     return settings.load().threads or os.cpu_count() or 1
 
 
+class Engine:
+    """A backbone with its runtime; one call at a time, from any thread.
+
+    Attributes
+    ----------
+    key : str
+        Equal keys mean comparable vectors.
+    """
+
+    def __init__(self, backbone: Backbone, runtime: Runtime, threads: int) -> None:
+        self.backbone, self.runtime, self.threads = backbone, runtime, threads
+        self.key, self.dim, self.name = backbone.key, backbone.dim, runtime.name
+        self.note = " ".join(n for n in (backbone.note, runtime.note) if n)
+        self._lock = RLock()
+
+    def embed(
+        self, paths: Sequence[Path], boxes: Sequence[Box | None]
+    ) -> Iterator[tuple[int, NDArray[np.float32], list[tuple[int, str]]]]:
+        """`vision.extract.embed_paths` with this backbone."""
+        from fgvc_studio.vision import extract
+
+        with self._lock:
+            yield from extract.embed_paths(
+                paths, boxes, self.runtime, self.backbone.transform, threads=self.threads
+            )
+
+    def features(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Feature maps ``(B, C, h, w)`` of upright pictures."""
+        batch = np.stack([self.backbone.transform(image) for image in images])
+        with self._lock:
+            return self.runtime.features(batch)
+
+
 class Embedding:
     """Runs backbones over the items of a project.
 
@@ -62,7 +101,8 @@ class Embedding:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._runtimes: dict[tuple[str, str, str], tuple[Any, Any]] = {}
+        self._engines: dict[tuple[str, str, str], Engine] = {}
+        self._lock = RLock()
 
     def spaces(self) -> list[SpaceInfo]:
         """The spaces of the project, oldest first."""
@@ -108,14 +148,12 @@ class Embedding:
         UserError
             No items, unknown backbone, missing weights, or a space of another backbone.
         """
-        from fgvc_studio.vision import extract
-
         store = self._studio.store
         n = self._studio.catalogue.n
         if not n:
             raise UserError("There are no images yet.", "Add a folder of images first.")
         yield Progress(0, n, "Loading the backbone")
-        engine = self.engine(backbone, weights, runtime, threads or default_threads())
+        engine = self.engine(backbone, weights, runtime, threads)
         name = space or backbone.replace(":", "-").replace("/", "-")
         writer = store.arrays.create_space(
             name,
@@ -136,9 +174,7 @@ class Embedding:
                 ids = missing[at : at + CHUNK]
                 paths = store.images.paths_of_items(ids)
                 boxes = [item.box for item in store.images.items(ids)]
-                for start, vectors, errors in extract.embed_paths(
-                    paths, boxes, engine, threads=threads or default_threads()
-                ):
+                for start, vectors, errors in engine.embed(paths, boxes):
                     bad = {i for i, _ in errors}
                     skipped.extend(Skipped(str(paths[i]), reason) for i, reason in errors)
                     good = [k for k in range(len(vectors)) if start + k not in bad]
@@ -165,18 +201,21 @@ class Embedding:
             skipped=tuple(skipped),
         )
 
-    def engine(self, backbone: str, weights: Path | None, runtime: str, threads: int) -> Any:
-        """A runtime for a backbone; kept for the next call."""
-        from fgvc_studio.vision import runtimes
+    def engine(
+        self, backbone: str, weights: Path | None = None, runtime: str = "auto", threads: int = 0
+    ) -> Engine:
+        """A backbone ready to run; kept for the next call."""
+        from fgvc_studio.vision import backbones, runtimes
 
         key = (backbone, str(weights or ""), runtime)
-        if key not in self._runtimes:
-            self._runtimes[key] = runtimes.open_runtime(
-                backbone, weights=weights, runtime=runtime, threads=threads
-            )
-        return self._runtimes[key]
+        with self._lock:
+            if key not in self._engines:
+                used = threads or default_threads()
+                loaded = backbones.load(backbone, weights)
+                self._engines[key] = Engine(loaded, runtimes.make(loaded, runtime, used), used)
+            return self._engines[key]
 
-    def engine_of(self, space: str) -> Any:
+    def engine_of(self, space: str) -> Engine:
         """The runtime that made a space, for new pictures and regions.
 
         Raises
@@ -187,7 +226,7 @@ class Embedding:
         info = next(s for s in self.spaces() if s.name == space)
         meta = self._studio.store.arrays.meta(space)
         weights = Path(str(meta["weights"])) if meta.get("weights") else None
-        engine = self.engine(info.backbone, weights, "auto", default_threads())
+        engine = self.engine(info.backbone, weights)
         if engine.key != info.key:
             raise UserError(
                 f"The weights of {info.backbone} are not those that made the space {space}.",
@@ -203,10 +242,7 @@ class Embedding:
         UserError
             The file cannot be read as a picture.
         """
-        from fgvc_studio.vision import extract
-
-        engine = self.engine_of(space)
-        for _, vectors, errors in extract.embed_paths([path], [None], engine, threads=1):
+        for _, vectors, errors in self.engine_of(space).embed([path], [None]):
             if errors:
                 raise UserError(f"{path.name} cannot be used: {errors[0][1]}", "Try another file.")
             return np.asarray(vectors[0])

@@ -79,7 +79,7 @@ class Exporting:
 
         started = time.monotonic()
         steps = table_writer.write_csv(
-            out, self.rows(ids), metadata=self._studio.store.metadata.columns(), safe=safe
+            out, self.rows(ids), metadata=self._studio.store.metadata.columns(), formula_safe=safe
         )
         rows = 0
         for rows in steps:
@@ -92,10 +92,14 @@ class Exporting:
     ) -> Generator[Progress, None, ExportResult]:
         from fgvc_studio.interchange import folder_writer
 
-        counts = folder_writer.FolderCounts()
         started = time.monotonic()
-        for counts in folder_writer.write(out, self.rows(ids), mode):
-            done = counts.files + len(counts.skipped)
+        steps = folder_writer.write(self.rows(ids), out, mode=mode, unlabelled="")
+        while True:
+            try:
+                done = next(steps)
+            except StopIteration as end:
+                counts: folder_writer.FolderCounts = end.value
+                break
             rate = done / max(time.monotonic() - started, 1e-9)
             yield Progress(done, len(ids), "Writing files", rate)
         return ExportResult(out, counts.files, counts.files, tuple(counts.skipped))
