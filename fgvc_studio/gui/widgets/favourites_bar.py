@@ -51,8 +51,9 @@ class FavouritesBar(QWidget):
     def set_selected(self, count: int) -> None:
         """Show how many items are selected."""
         self.count.setText(
-            self.tr("{count} selected").format(count=f"{count:,}") if count else
-            self.tr("None selected")
+            self.tr("{count} selected").format(count=f"{count:,}")
+            if count
+            else self.tr("None selected")
         )
 
     def set_armed(self, name: str) -> None:

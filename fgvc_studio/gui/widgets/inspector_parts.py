@@ -147,9 +147,7 @@ class _Neighbour(QPushButton):
         font.setPixelSize(11)
         p.setFont(font)
         strip = QRect(0, square.bottom() + 2, self.width(), 18)
-        text = p.fontMetrics().elidedText(
-            self._caption, Qt.TextElideMode.ElideRight, strip.width()
-        )
+        text = p.fontMetrics().elidedText(self._caption, Qt.TextElideMode.ElideRight, strip.width())
         p.drawText(strip, Qt.AlignmentFlag.AlignVCenter, text)
         if self.hasFocus() or self.underMouse():
             p.setPen(QColor(t.accent))
