@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -56,8 +56,8 @@ class MainWindow(QMainWindow):
         self.tasks = TaskPool(self)
         self.actions_ = ActionSet(self, icons.icon)
         self.start = StartPage(icon=icons.icon)
-        self._build()
         self.toasts = ToastStack(self)
+        self._build()
         self.palette_ = CommandPalette(self, self.actions_, self._categories)
         self.commands = WindowCommands(self)
         self._connect()
@@ -238,6 +238,11 @@ class MainWindow(QMainWindow):
         self.jobs.shut_down()
         event.accept()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Messages keep to the lower edge."""
+        super().resizeEvent(event)
+        self.toasts.place()
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome files and folders from outside."""
         if event.mimeData().hasUrls() and event.source() is None:
@@ -289,8 +294,8 @@ class MainWindow(QMainWindow):
         self.start.project_chosen.connect(self.open_project)
         self.actions_.set_condition("project", lambda: self.session is not None)
         self.actions_.set_condition("items", lambda: self.session is not None)
-        self.actions_.set_condition("undo", lambda: self._can("can_undo"))
-        self.actions_.set_condition("redo", lambda: self._can("can_redo"))
+        self.actions_.set_condition("undo", lambda: bool(self.session and self.session.can_undo))
+        self.actions_.set_condition("redo", lambda: bool(self.session and self.session.can_redo))
         self.jobs.added.connect(self._job_added)
         self.jobs.ended.connect(self._job_ended)
         self.strip.details_wanted.connect(self._job_details)
@@ -321,12 +326,6 @@ class MainWindow(QMainWindow):
     def _crash(self, trace: str, doing: str) -> None:
         if self._crashed:
             self._crashed(trace, doing)
-
-    def _can(self, question: str) -> bool:
-        session = self.session
-        if session is None or session.studio.store.read_only:
-            return False
-        return getattr(session.studio.store.operations, question)() is not None
 
     def _categories(self, text: str, limit: int) -> list[Any]:
         page = self.workspaces.get("go.browse")

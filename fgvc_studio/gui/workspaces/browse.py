@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from fgvc_studio.domain.events import ItemsAdded, OpChanges
 from fgvc_studio.domain.records import Mark
 from fgvc_studio.gui import preferences
 from fgvc_studio.gui.dialogs.viewer import MOST, Viewer
+from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.widgets.command_palette import Entry
+from fgvc_studio.gui.widgets.filter_bar import FilterBar
 from fgvc_studio.gui.widgets.grid_paint import GridBadges
 from fgvc_studio.gui.widgets.identify_box import IdentifyBox
 from fgvc_studio.gui.widgets.image_grid import ImageGrid
@@ -36,6 +39,7 @@ _VIEWER_COMMANDS = (
     "label.accept", "label.repeat", "label.uncertain", "label.not_this", "label.reviewed",
     "label.flag", *(f"label.favourite{i}" for i in range(1, 10)), "edit.undo", "edit.redo",
 )  # fmt: skip
+_VALUES = 12
 _SPLITTERS = ("across", "down", "centre")
 
 
@@ -69,14 +73,21 @@ class BrowseWorkspace(Workspace):
         self.identify_box = IdentifyBox(
             studio.labelling.search_categories, studio.catalogue.path_name, colour_index, self
         )
+        self.bar = FilterBar(studio.catalogue.name, lambda: self._metadata)
+        self._metadata: dict[str, list[str]] = {}
         self._viewer: Viewer | None = None
         self._build()
         self._connect()
         self._connect_actions()
         self.views.refresh()
         self.maps.reload()
+        self._read_metadata()
 
     # ---- workspace -------------------------------------------------------------------------
+    def top_widget(self) -> QWidget | None:
+        """The filter bar."""
+        return self.bar
+
     def space_name(self) -> str:
         """The space in use."""
         return self.maps.space
@@ -207,13 +218,33 @@ class BrowseWorkspace(Workspace):
 
     # ---- what is shown ---------------------------------------------------------------------
     def _show(self, ids: NDArray[np.int64], to_top: bool) -> None:
+        total = self.context.studio.catalogue.n
         self.grid.set_items(ids, to_top=to_top)
-        everything = len(ids) == self.context.studio.catalogue.n
+        self.bar.set_count(len(ids), total)
+        everything = len(ids) == total
         self.map.set_visible(None if everything else ids)
-        if not self.context.studio.catalogue.n:
+        if not total:
             self.grid.set_empty_text(self.tr("No images yet: add a folder (Ctrl+Shift+O)"))
         else:
             self.grid.set_empty_text(self.tr("Nothing passes the filter. Esc clears it."))
+
+    def _filter_moved(self) -> None:
+        self.bar.set_filter(self.views.filter)
+        self.bar.set_order(self.views.order)
+
+    def _read_metadata(self) -> None:
+        store = self.context.studio.store.metadata
+
+        def read(_ticket: Ticket) -> dict[str, list[str]]:
+            return {
+                name: [v for v, _ in Counter(store.column(name).values()).most_common(_VALUES)]
+                for name in store.columns()
+            }
+
+        self.context.tasks.submit("metadata", read, self._metadata_read)
+
+    def _metadata_read(self, found: dict[str, list[str]]) -> None:
+        self._metadata = found
 
     def _badges(self, ids: NDArray[np.int64]) -> GridBadges:
         catalogue = self.context.studio.catalogue
@@ -245,6 +276,7 @@ class BrowseWorkspace(Workspace):
     def _items_added(self, _event: ItemsAdded) -> None:
         self.categories.refresh_counts()
         self.views.refresh()
+        self._read_metadata()
         if not self.context.selection.current:
             self.context.selection.set_current(1)
 
@@ -280,6 +312,9 @@ class BrowseWorkspace(Workspace):
         bridge.decided.connect(self._decided)
         bridge.items_added.connect(self._items_added)
         self.views.shown.connect(self._show)
+        self.views.filter_changed.connect(self._filter_moved)
+        self.bar.filter_changed.connect(self.views.set_filter)
+        self.bar.order_changed.connect(self.views.set_order)
         self.control.suggested.connect(self.inspector.show_suggestions)
         self.control.near.connect(self.inspector.show_neighbours)
         self.inspector.region_chosen.connect(self.control.similar_to_region)
@@ -324,6 +359,7 @@ class BrowseWorkspace(Workspace):
             "select.none": self.grid.select_none,
             "select.invert": self.grid.invert_selection,
             "select.tick": self.grid.selector.tick,
+            "filter.find": self.bar.focus_search,
             "view.escape": self.escape,
             "view.similar": control.similar,
             "view.compare": self.compare,
