@@ -7,16 +7,13 @@ appear in a result.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.analysis import threads
-
-ReportDone = Callable[[int, int], None]
-"""Called with (done, total) now and then; may raise to stop the work."""
 
 _MATVEC_QUERIES = 4
 """Up to so many queries a matrix-vector product per query beats faiss' set-up."""
@@ -29,6 +26,8 @@ def search(
     queries: NDArray[np.float32],
     k: int,
     exclude_rows: NDArray[np.int64] | None = None,
+    *,
+    allowed: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Find the k most similar rows of each query, exactly.
 
@@ -40,6 +39,8 @@ def search(
         Rows l2-normalised.
     exclude_rows : ndarray (Q,) int64, optional
         A row of the space that each query must not find (itself); -1 for none.
+    allowed : ndarray (N,) bool, optional
+        Rows that may be found; all by default.
 
     Returns
     -------
@@ -58,9 +59,10 @@ def search(
         raise ValueError("k must be at least 1")
     if space_vectors.ndim != 2 or space_vectors.shape[1] != queries.shape[1]:
         raise ValueError(f"space is {space_vectors.shape}, queries are {queries.shape}")
-    if len(queries) <= _MATVEC_QUERIES:
+    if len(queries) <= _MATVEC_QUERIES or allowed is not None:
+        own = np.full(len(queries), -1) if exclude_rows is None else exclude_rows
         pairs = [
-            _search_one(space_vectors, query, k, -1 if exclude_rows is None else exclude_rows[i])
+            _search_one(space_vectors, query, k, own[i], allowed)
             for i, query in enumerate(queries)
         ]
         rows = np.array([pair[0] for pair in pairs], np.int64).reshape(-1, k)
@@ -77,41 +79,46 @@ def search(
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
-def knn_graph(
-    vectors: NDArray[np.float32], k: int, progress: ReportDone | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Find the k nearest neighbours of every row among the other rows.
+def knn_blocks(
+    vectors: NDArray[np.float32], k: int
+) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
+    """Find the k nearest neighbours of every row among the other rows, a block at a time.
 
     Parameters
     ----------
     vectors : ndarray (N, D) float32
         Rows l2-normalised.
-    progress : callable, optional
-        Called after each block of queries.
 
-    Returns
-    -------
-    rows, scores : ndarray (N, k) int64 and float32
+    Yields
+    ------
+    start : int
+        First row of the block.
+    rows, scores : ndarray (n, k) int64 and float32
         As in `search`; a row never finds itself.
     """
-    n = len(vectors)
-    rows = np.empty((n, k), np.int64)
-    scores = np.empty((n, k), np.float32)
-    for start in range(0, n, _BLOCK_QUERIES):
-        stop = min(start + _BLOCK_QUERIES, n)
-        rows[start:stop], scores[start:stop] = _search_block(
-            vectors,
-            np.ascontiguousarray(vectors[start:stop], np.float32),
-            k,
-            np.arange(start, stop, dtype=np.int64),
-        )
-        if progress is not None:
-            progress(stop, n)
-    return rows, scores
+    for start in range(0, len(vectors), _BLOCK_QUERIES):
+        stop = min(start + _BLOCK_QUERIES, len(vectors))
+        block = np.ascontiguousarray(vectors[start:stop], np.float32)
+        own = np.arange(start, stop, dtype=np.int64)
+        yield start, *_search_block(vectors, block, k, own)
+
+
+def knn_graph(
+    vectors: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """`knn_blocks` joined: rows and scores ``(N, k)``."""
+    blocks = list(knn_blocks(vectors, k))
+    if not blocks:
+        return np.empty((0, k), np.int64), np.empty((0, k), np.float32)
+    return np.concatenate([b[1] for b in blocks]), np.concatenate([b[2] for b in blocks])
 
 
 def _search_one(
-    vectors: NDArray[np.float32], query: NDArray[np.float32], k: int, exclude: int
+    vectors: NDArray[np.float32],
+    query: NDArray[np.float32],
+    k: int,
+    exclude: int,
+    allowed: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Best k rows for one query: blocks of the matrix-vector product on all cores."""
     n = len(vectors)
@@ -130,6 +137,8 @@ def _search_one(
     scores[np.isnan(scores)] = -np.inf
     if exclude >= 0:
         scores[exclude] = -np.inf
+    if allowed is not None:
+        scores[~allowed] = -np.inf
     rows = np.full(k, -1, np.int64)
     best = np.full(k, -np.inf, np.float32)
     top = np.argpartition(scores, n - k)[n - k :] if k < n else np.arange(n)
