@@ -127,6 +127,8 @@ class Labels:
     ) -> None:
         """Label items, all alike or each its own ``(K,)``; "not this" of the same pair goes."""
         recording = self._current.require()
+        if not len(item_ids):
+            return
         recording.touch(item_ids)
         writer = self._db.writer
         provenance = (recording.run_id, recording.who, recording.at)
@@ -165,6 +167,8 @@ class Labels:
     def set_marks(self, item_ids: NDArray[np.int64], on: Mark, off: Mark = Mark.NONE) -> None:
         """Set and clear marks of items."""
         self._current.require().touch(item_ids)
+        if not len(item_ids):
+            return
         ids = carray(item_ids)
         self._db.writer.execute(
             "INSERT INTO marks SELECT value, ?2 FROM carray(?1) WHERE 1 "
