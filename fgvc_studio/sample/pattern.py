@@ -173,7 +173,7 @@ def _line(
 
 def _between_veins(v: Floats, width: float) -> Floats:
     """Hills halfway between the veins."""
-    middles = [(a + b) / 2 for a, b in zip(_VEINS, _VEINS[1:] + (0.97,), strict=True)]
+    middles = [(a + b) / 2 for a, b in zip(_VEINS, (*_VEINS[1:], 0.97), strict=True)]
     total = np.zeros_like(v)
     for middle in middles:
         total += bump(v - middle, width * 1.7)
