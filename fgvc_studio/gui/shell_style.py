@@ -4,12 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from platformdirs import user_cache_path
+
 if TYPE_CHECKING:
     from fgvc_studio.gui.theme import Theme
 
 
+_ARROWS = {"down": "M2 4l4 4 4-4", "up": "M2 8l4-4 4 4"}
+
+
+def _arrow(name: str, colour: str) -> str:
+    """A small arrow in `colour`; style sheets take pictures from files only."""
+    file = user_cache_path("fgvc-studio") / "style" / f"{name}-{colour.lstrip('#')}.svg"
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="12" height="12" fill="none" '
+        f'stroke="{colour}" stroke-width="1.6"><path d="{_ARROWS[name]}"/></svg>'
+    )
+    try:
+        if not file.is_file() or file.read_text("utf-8") != drawing:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(drawing, "utf-8")
+    except OSError:  # without a cache the boxes have no arrows but work
+        return ""
+    return file.as_posix()
+
+
 def sheet(t: Theme) -> str:
     """The frame's part of the application's style sheet."""
+    down, up = _arrow("down", t.muted), _arrow("up", t.muted)
     return f"""
     QFrame#rail {{ background: {t.panel}; border: none; border-right: 1px solid {t.border}; }}
     QFrame#rail QToolButton {{ border-radius: 8px; padding: 6px 2px; color: {t.muted};
@@ -47,6 +69,11 @@ def sheet(t: Theme) -> str:
     QPushButton[role="big-primary"]:focus {{ border: 2px solid {t.text}; }}
     QPushButton#jobs {{ padding: 2px 10px; min-height: 22px; }}
     QComboBox::drop-down {{ border: none; width: 22px; }}
+    QComboBox::down-arrow, QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{
+        image: url("{down}"); width: 12px; height: 12px; }}
+    QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{up}"); width: 12px;
+        height: 12px; }}
+    QTableView::item {{ padding: 0 5px; }}
     QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 20px; }}
     QLabel#key {{ background: {t.window}; border: 1px solid {t.border}; border-radius: 4px;
         padding: 1px 6px; color: {t.text}; }}

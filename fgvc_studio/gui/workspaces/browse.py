@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from fgvc_studio.domain.events import ItemsAdded, OpChanges
 from fgvc_studio.domain.records import Mark
@@ -302,6 +302,7 @@ class BrowseWorkspace(Workspace):
         self.grid.setMinimumSize(220, 180)
         self.map.setMinimumSize(220, 180)
         column.addWidget(self.centre)
+        self.inspector.pane.findChild(QSplitter).setSizes([380, 420])
         for name in _SPLITTERS:
             saved = preferences.store().value(f"browse/{name}")
             if isinstance(saved, QByteArray):

@@ -134,6 +134,8 @@ class HistoryWorkspace(Workspace):
         self.verb.setAccessibleName(self.tr("Kind"))
         self.who = QComboBox()
         self.who.setAccessibleName(self.tr("Who"))
+        for box in (self.verb, self.who):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.text.textChanged.connect(self._refilter)
         self.verb.currentIndexChanged.connect(self._refilter)
         self.who.currentIndexChanged.connect(self._refilter)
@@ -243,7 +245,7 @@ class HistoryWorkspace(Workspace):
         self.empty.setVisible(not self._operations)
         self.table.setVisible(bool(self._operations))
         total = len(self._operations)
-        text = self.tr("{n} operations").format(n=words.count(len(rows)))
+        text = self.tr("operations: {n}").format(n=words.count(len(rows)))
         if len(rows) != total:
             text = self.tr("{n} of {total} operations").format(
                 n=words.count(len(rows)), total=words.count(total)
