@@ -60,6 +60,9 @@ def sheet(t: Theme) -> str:
     QFrame#popup {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
     QFrame#popup QListView {{ background: {t.raised}; }}
     QFrame#card[drop="true"] {{ border: 2px solid {t.accent}; }}
+    QFrame#topBar QScrollArea, QFrame#topBar QScrollArea > QWidget > QWidget,
+    QFrame#popup QScrollArea, QFrame#popup QScrollArea > QWidget > QWidget {{
+        background: transparent; }}
     QPushButton#recent {{ text-align: left; padding: 8px; border-radius: 8px; min-height: 64px; }}
     QPushButton[role="big"] {{ text-align: left; padding: 12px 16px; border-radius: 8px;
         min-height: 26px; font-size: 14px; }}

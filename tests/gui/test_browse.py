@@ -258,8 +258,9 @@ def test_dropped_items_and_a_new_category(window, browse, qtbot, monkeypatch):
     monkeypatch.setattr(QInputDialog, "getText", lambda *a, **k: ("Macroglossum", True))
     window.actions_.run("categories.add")
     qtbot.waitUntil(
-        lambda: "Macroglossum"
-        in [c.name for c in window.session.studio.catalogue.categories.values()]
+        lambda: (
+            "Macroglossum" in [c.name for c in window.session.studio.catalogue.categories.values()]
+        )
     )
 
 

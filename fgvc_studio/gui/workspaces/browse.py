@@ -290,7 +290,7 @@ class BrowseWorkspace(Workspace):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        self.across = splitter(Qt.Orientation.Horizontal, [620, 460], self.grid, self.map)
+        self.across = splitter(Qt.Orientation.Horizontal, [520, 560], self.grid, self.map)
         below = stacked(self.categories.tree, self.categories.favourites)
         below.setMinimumHeight(120)
         self.down = splitter(Qt.Orientation.Vertical, [600, 190], self.across, below)
@@ -331,9 +331,7 @@ class BrowseWorkspace(Workspace):
         )
         self.grid.activated.connect(lambda _item: self.open_photo())
         self.map.item_activated.connect(self._jump)
-        self.thumbnails.ready.connect(
-            lambda ids: [self.map.thumbnail_ready(i) for i in ids]
-        )
+        self.thumbnails.ready.connect(lambda ids: [self.map.thumbnail_ready(i) for i in ids])
         self.identify_box.chosen.connect(self.control.label)
         self.identify_box.create_requested.connect(
             lambda name: self.control.label_new(name, self._new_parent())

@@ -241,7 +241,10 @@ class HistoryWorkspace(Workspace):
             and (not who or o.who == who)
             and all(w in f"{o.summary} {o.who} {o.verb}".casefold() for w in wanted)
         ]
-        self.model.set_rows(rows)
+        taken_back = frozenset(
+            o.target for o in self._operations if o.verb == "reverse" and o.target and not o.undone
+        )
+        self.model.set_rows(rows, taken_back)
         self.empty.setVisible(not self._operations)
         self.table.setVisible(bool(self._operations))
         total = len(self._operations)
@@ -261,7 +264,9 @@ class HistoryWorkspace(Workspace):
         self._items = np.empty(0, np.int64)
         self.strip.show_images([])
         self.show_button.setEnabled(False)
-        self.reverse_button.setEnabled(bool(operation and not operation.undone))
+        self.reverse_button.setEnabled(
+            bool(operation and operation.kind == "do" and self.model.in_force(operation))
+        )
         if operation is None:
             self.heading.setText(self.tr("Choose an operation"))
             self.facts.setText("")
