@@ -84,7 +84,7 @@ class _Engine(QIconEngine):
     def paint(self, painter, rect, mode, state) -> None:  # noqa: ANN001
         _renderer(self._name, self._colour(mode, state)).render(painter, QRectF(rect))
 
-    def pixmap(self, size, mode, state):  # noqa: ANN001
+    def pixmap(self, size, mode, state) -> QPixmap:  # noqa: ANN001
         picture = QPixmap(size)
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)

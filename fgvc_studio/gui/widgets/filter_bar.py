@@ -65,6 +65,7 @@ class FilterBar(QWidget):
         self.add.setMenu(self.menu)
         self.add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.order = QComboBox()
+        self.order.setMinimumWidth(110)
         self.order.setAccessibleName(self.tr("Order"))
         for key, title in self._orders():
             self.order.addItem(title, key)

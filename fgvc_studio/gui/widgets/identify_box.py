@@ -139,7 +139,7 @@ class IdentifyBox(QFrame):
             self.move(left, corner.y() + max(8, host.height() // 8))
         self.show()
         self.line.setFocus(Qt.FocusReason.PopupFocusReason)
-        self.line.selectAll()
+        self.line.end(False)
 
     def _refresh(self, text: str) -> None:
         text = " ".join(text.split())

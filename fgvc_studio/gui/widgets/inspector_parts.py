@@ -18,6 +18,7 @@ from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 _ROW = 30
 _COLUMNS = 3
 _MOST = 6
+_LONG_WORD = 24
 
 
 class Heading(QLabel):
@@ -229,5 +230,7 @@ class FactsTable(QWidget):
 
 
 def _breakable(text: str) -> str:
-    """Allow line breaks after slashes and underscores, so that long paths wrap."""
+    """Allow line breaks inside long words, so that paths wrap."""
+    if all(len(word) <= _LONG_WORD for word in text.split()):
+        return text
     return text.replace("/", "/\u200b").replace("_", "_\u200b")
