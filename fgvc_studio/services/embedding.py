@@ -132,7 +132,7 @@ class Embedding:
         names = [s.name for s in self.spaces()]
         found = name or self.default_space()
         if found is None or not names:
-            raise UserError("This project has no embeddings yet.", "Compute embeddings first.")
+            raise UserError("This project has no embeddings yet.", "Embed the images first.")
         if found not in names:
             raise UserError(f"There is no space {found}.", f"Spaces: {', '.join(names)}.")
         return found
