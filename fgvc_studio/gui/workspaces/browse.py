@@ -109,6 +109,7 @@ class BrowseWorkspace(Workspace):
         store = preferences.store()
         for name in _SPLITTERS:
             store.setValue(f"browse/{name}", getattr(self, name).saveState())
+        preferences.remember("browse/legend", self.map.bar.legend.isChecked())
         if self._viewer:
             self._viewer.close()
         self.identify_box.hide()
@@ -302,6 +303,7 @@ class BrowseWorkspace(Workspace):
         self.grid.setMinimumSize(220, 180)
         self.map.setMinimumSize(220, 180)
         column.addWidget(self.centre)
+        self.map.bar.legend.setChecked(preferences.flag("browse/legend"))
         self.inspector.pane.findChild(QSplitter).setSizes([380, 420])
         for name in _SPLITTERS:
             saved = preferences.store().value(f"browse/{name}")
