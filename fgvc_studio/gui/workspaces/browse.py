@@ -382,9 +382,11 @@ class BrowseWorkspace(Workspace):
         for command, handler in table.items():
             actions.connect(command, handler)
         actions.set_condition("acting", lambda: len(selection.acting()) > 0)
+        writable = not self.context.studio.store.read_only
+        actions.set_condition("deciding", lambda: writable and len(selection.acting()) > 0)
         actions.set_condition("back", lambda: views.can_go_back)
         actions.set_condition("forward", lambda: views.can_go_forward)
-        actions.set_condition("space", lambda: bool(self.maps.space))
+        actions.set_condition("space", lambda: writable and bool(self.maps.space))
         views.moved.connect(actions.refresh)
         selection.changed.connect(actions.refresh)
         selection.current_changed.connect(actions.refresh)
