@@ -39,7 +39,18 @@ class Window(QMainWindow):
         column.addWidget(self.items)
         self.setCentralWidget(holder)
         self.commands = ActionSet(self)
-        for name in ("project", "items", "acting", "deciding", "writable", "undo", "redo", "back", "forward", "space"):
+        for name in (
+            "project",
+            "items",
+            "acting",
+            "deciding",
+            "writable",
+            "undo",
+            "redo",
+            "back",
+            "forward",
+            "space",
+        ):
             self.commands.set_condition(name, lambda: True)
         for command in COMMANDS:
             self.commands.connect(command.id, lambda c=command.id: self.ran.append(c))
