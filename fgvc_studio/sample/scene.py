@@ -59,7 +59,7 @@ def photograph(species: Species, setting: Setting, seed: int) -> Photo:
     sun = rng.uniform(-2.6, -0.5)
     if setting.pin:
         x, y, _ = moth.points["thorax"]
-        lean = float(rng.normal(0, 1))
+        lean = float(np.clip(rng.normal(0, 0.5), -1, 1))
         draw_pin(moth.picture, x * OVERSAMPLING, y * OVERSAMPLING, pose.unit * OVERSAMPLING, lean)
         boxes["pin"] = (round(x - 6, 1), round(y - 6, 1), 12.0, 12.0)
     if setting.label:
@@ -95,7 +95,7 @@ def _individual(seed: int, rng: np.random.Generator, *, sitting: bool) -> Indivi
 def _pose(species: Species, rng: np.random.Generator, setting: Setting) -> Pose:
     width = int(rng.integers(300, 345))
     height = int(width * rng.uniform(0.88, 1.0)) if not setting.sitting else width
-    unit = width * float(np.clip(rng.normal(0.435, 0.022), 0.37, 0.48))
+    unit = width * float(np.clip(rng.normal(0.428, 0.018), 0.37, 0.455))
     if setting.sitting:
         rotation, rest = rng.normal(0, 18), float(np.clip(rng.normal(0.55, 0.25), 0.0, 1.0))
         lifts, tilts = rng.normal(0, 3.0, 4), rng.uniform(0.92, 1.0, 2)
