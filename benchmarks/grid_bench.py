@@ -98,9 +98,14 @@ def report(name, frames):
 
 def wheel(grid):
     event = QWheelEvent(
-        QPointF(300, 300), grid.viewport().mapToGlobal(QPointF(300, 300)), QPoint(),
-        QPoint(0, -120), Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
-        Qt.ScrollPhase.NoScrollPhase, False,
+        QPointF(300, 300),
+        grid.viewport().mapToGlobal(QPointF(300, 300)),
+        QPoint(),
+        QPoint(0, -120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
     )
     QApplication.sendEvent(grid.viewport(), event)
 

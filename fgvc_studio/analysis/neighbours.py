@@ -1,120 +1,189 @@
-"""Exact nearest neighbours by cosine: one query by a matrix-vector product, many by faiss."""
+"""Exact nearest neighbours by cosine similarity.
+
+Vectors are l2-normalised rows, so the inner product is the cosine. Rows that are not finite never
+appear in a result.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.analysis import threads
 
-BLOCK = 16384
-QUERIES = 1024
-FEW = 4
-"""Up to so many queries a plain product beats faiss, which copies and blocks."""
+_MATVEC_QUERIES = 4
+"""Up to so many queries a matrix-vector product per query beats faiss' set-up."""
+_BLOCK_ROWS = 16_384
+_BLOCK_QUERIES = 1_024
 
 
 def search(
-    vectors: NDArray[np.float32],
+    space_vectors: NDArray[np.float32],
     queries: NDArray[np.float32],
     k: int,
+    exclude_rows: NDArray[np.int64] | None = None,
     *,
     allowed: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k rows of largest inner product.
+    """Find the k most similar rows of each query, exactly.
 
     Parameters
     ----------
-    vectors : ndarray (N, D) float32
-        l2-normalised, may be a memmap.
-    queries : ndarray (Q, D) float32
+    space_vectors : ndarray (N, D) float32
+        Rows l2-normalised; a memmap is read in blocks, never copied whole.
+    queries : ndarray (Q, D) or (D,) float32
+        Rows l2-normalised.
+    exclude_rows : ndarray (Q,) int64, optional
+        A row of the space that each query must not find (itself); -1 for none.
     allowed : ndarray (N,) bool, optional
-        Rows that may be found.
+        Rows that may be found; all by default.
 
     Returns
     -------
     rows : ndarray (Q, k) int64
-        Best first; -1 where fewer than k rows may be found.
+        Best first; -1 where fewer than k rows qualify.
     scores : ndarray (Q, k) float32
+        Cosine similarity; ``-inf`` where the row is -1.
+
+    Raises
+    ------
+    ValueError
+        If the dimensions of space and queries differ or k < 1.
     """
-    queries = np.ascontiguousarray(queries, np.float32)
-    if len(queries) > FEW and allowed is None:
-        return _faiss(vectors, queries, k)
-    rows = np.full((len(queries), k), -1, np.int64)
-    scores = np.full((len(queries), k), -np.inf, np.float32)
-    for q, query in enumerate(queries):
-        similar = _product(vectors, query)
-        if allowed is not None:
-            similar[~allowed] = -np.inf
-        found = top(similar, k)
-        found = found[np.isfinite(similar[found])]
-        rows[q, : len(found)] = found
-        scores[q, : len(found)] = similar[found]
-    return rows, scores
-
-
-def _product(vectors: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(np.asarray(vectors) @ query, np.float32)
-
-
-def top(values: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Indices of the k largest values, largest first; ties by index."""
-    k = min(k, len(values))
-    if k < len(values):
-        part = np.argpartition(-values, k - 1)[:k]
-    else:
-        part = np.arange(len(values))
-    return part[np.lexsort((part, -values[part]))].astype(np.int64)
-
-
-def _faiss(
-    vectors: NDArray[np.float32], queries: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    threads.prepare()
-    import faiss
-
-    base = np.ascontiguousarray(vectors, np.float32)
-    wanted = min(k, len(base))
-    scores, rows = faiss.knn(queries, base, wanted, metric=faiss.METRIC_INNER_PRODUCT)
-    if wanted < k:
-        rows = np.pad(rows, ((0, 0), (0, k - wanted)), constant_values=-1)
-        scores = np.pad(scores, ((0, 0), (0, k - wanted)), constant_values=-np.inf)
-    return rows.astype(np.int64), scores.astype(np.float32)
+    queries = np.ascontiguousarray(np.atleast_2d(queries), np.float32)
+    if k < 1:
+        raise ValueError("k must be at least 1")
+    if space_vectors.ndim != 2 or space_vectors.shape[1] != queries.shape[1]:
+        raise ValueError(f"space is {space_vectors.shape}, queries are {queries.shape}")
+    if len(queries) <= _MATVEC_QUERIES or allowed is not None:
+        own = np.full(len(queries), -1) if exclude_rows is None else exclude_rows
+        pairs = [
+            _search_one(space_vectors, query, k, own[i], allowed)
+            for i, query in enumerate(queries)
+        ]
+        rows = np.array([pair[0] for pair in pairs], np.int64).reshape(-1, k)
+        return rows, np.array([pair[1] for pair in pairs], np.float32).reshape(-1, k)
+    parts = [
+        _search_block(
+            space_vectors,
+            queries[start : start + _BLOCK_QUERIES],
+            k,
+            None if exclude_rows is None else exclude_rows[start : start + _BLOCK_QUERIES],
+        )
+        for start in range(0, len(queries), _BLOCK_QUERIES)
+    ]
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
 def knn_blocks(
     vectors: NDArray[np.float32], k: int
 ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
-    """Neighbours of every row, a block of rows at a time; the row itself is left out.
+    """Find the k nearest neighbours of every row among the other rows, a block at a time.
+
+    Parameters
+    ----------
+    vectors : ndarray (N, D) float32
+        Rows l2-normalised.
 
     Yields
     ------
     start : int
-    rows : ndarray (n, k) int64
-    scores : ndarray (n, k) float32
+        First row of the block.
+    rows, scores : ndarray (n, k) int64 and float32
+        As in `search`; a row never finds itself.
     """
-    base = np.ascontiguousarray(vectors, np.float32)
-    for start in range(0, len(base), QUERIES):
-        block = base[start : start + QUERIES]
-        rows, scores = _faiss(base, block, k + 1)
-        yield start, *_without_self(rows, scores, start)
-
-
-def _without_self(
-    rows: NDArray[np.int64], scores: NDArray[np.float32], start: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Drop each row's own number, or the last column where copies pushed it out."""
-    own = np.arange(start, start + len(rows))[:, None]
-    keep = rows != own
-    keep[keep.all(1), -1] = False
-    shape = (len(rows), rows.shape[1] - 1)
-    return rows[keep].reshape(shape), scores[keep].reshape(shape)
+    for start in range(0, len(vectors), _BLOCK_QUERIES):
+        stop = min(start + _BLOCK_QUERIES, len(vectors))
+        block = np.ascontiguousarray(vectors[start:stop], np.float32)
+        own = np.arange(start, stop, dtype=np.int64)
+        yield start, *_search_block(vectors, block, k, own)
 
 
 def knn_graph(
     vectors: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """`knn_blocks` joined: ``(N, k)`` rows and scores."""
+    """`knn_blocks` joined: rows and scores ``(N, k)``."""
     blocks = list(knn_blocks(vectors, k))
+    if not blocks:
+        return np.empty((0, k), np.int64), np.empty((0, k), np.float32)
     return np.concatenate([b[1] for b in blocks]), np.concatenate([b[2] for b in blocks])
+
+
+def _search_one(
+    vectors: NDArray[np.float32],
+    query: NDArray[np.float32],
+    k: int,
+    exclude: int,
+    allowed: NDArray[np.bool_] | None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Best k rows for one query: blocks of the matrix-vector product on all cores."""
+    n = len(vectors)
+    scores = np.empty(n, np.float32)
+
+    def block(start: int) -> None:
+        stop = min(start + _BLOCK_ROWS, n)
+        np.dot(vectors[start:stop], query, out=scores[start:stop])
+
+    starts = range(0, n, _BLOCK_ROWS)
+    if len(starts) > 1:
+        for _ in _pool().map(block, starts):
+            pass
+    elif n:
+        block(0)
+    scores[np.isnan(scores)] = -np.inf
+    if exclude >= 0:
+        scores[exclude] = -np.inf
+    if allowed is not None:
+        scores[~allowed] = -np.inf
+    rows = np.full(k, -1, np.int64)
+    best = np.full(k, -np.inf, np.float32)
+    top = np.argpartition(scores, n - k)[n - k :] if k < n else np.arange(n)
+    top = top[np.argsort(-scores[top], kind="stable")]
+    top = top[np.isfinite(scores[top])]
+    rows[: len(top)] = top
+    best[: len(top)] = scores[top]
+    return rows, best
+
+
+def _search_block(
+    vectors: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    k: int,
+    exclude: NDArray[np.int64] | None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Best k rows for a block of queries by faiss."""
+    faiss = threads.faiss()
+    wanted = k + (exclude is not None)
+    found = min(wanted, len(vectors))
+    rows = np.full((len(queries), wanted), -1, np.int64)
+    scores = np.full((len(queries), wanted), -np.inf, np.float32)
+    if found:
+        scores[:, :found], rows[:, :found] = faiss.knn(
+            queries,
+            np.ascontiguousarray(vectors, np.float32),
+            found,
+            metric=faiss.METRIC_INNER_PRODUCT,
+        )
+        scores[rows < 0] = -np.inf
+    if exclude is None:
+        return rows, scores
+    # Push the excluded row, or else the last one, behind the others and drop it.
+    hit = rows == exclude[:, None]
+    hit[~hit.any(1), -1] = True
+    order = np.argsort(hit, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
+
+
+_shared_pool: list[ThreadPoolExecutor] = []
+
+
+def _pool() -> ThreadPoolExecutor:
+    """Threads for matrix-vector products, made at first use (numpy releases the GIL)."""
+    if not _shared_pool:
+        _shared_pool.append(ThreadPoolExecutor(os.cpu_count() or 1, "neighbours"))
+
+    return _shared_pool[0]

@@ -63,7 +63,8 @@ def pixmap(name: str, side: int, colour: str | None = None, ratio: float = 1.0) 
 
 class _Engine(QIconEngine):
     """Draws in the colours of the theme at the time of painting, so that a theme change needs
-    no new icons."""
+    no new icons.
+    """
 
     def __init__(self, name: str, token: str) -> None:
         super().__init__()
@@ -80,10 +81,10 @@ class _Engine(QIconEngine):
             return t.accent
         return str(getattr(t, self._token))
 
-    def paint(self, painter, rect, mode, state) -> None:  # noqa: ANN001, D102
+    def paint(self, painter, rect, mode, state) -> None:  # noqa: ANN001
         _renderer(self._name, self._colour(mode, state)).render(painter, QRectF(rect))
 
-    def pixmap(self, size, mode, state):  # noqa: ANN001, ANN201, D102
+    def pixmap(self, size, mode, state) -> QPixmap:  # noqa: ANN001
         picture = QPixmap(size)
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
@@ -92,7 +93,7 @@ class _Engine(QIconEngine):
         painter.end()
         return picture
 
-    def clone(self) -> QIconEngine:  # noqa: D102
+    def clone(self) -> QIconEngine:
         return _Engine(self._name, self._token)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -56,8 +56,8 @@ class MainWindow(QMainWindow):
         self.tasks = TaskPool(self)
         self.actions_ = ActionSet(self, icons.icon)
         self.start = StartPage(icon=icons.icon)
-        self._build()
         self.toasts = ToastStack(self)
+        self._build()
         self.palette_ = CommandPalette(self, self.actions_, self._categories)
         self.commands = WindowCommands(self)
         self._connect()
@@ -238,6 +238,11 @@ class MainWindow(QMainWindow):
         self.jobs.shut_down()
         event.accept()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Messages keep to the lower edge."""
+        super().resizeEvent(event)
+        self.toasts.place()
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome files and folders from outside."""
         if event.mimeData().hasUrls() and event.source() is None:
@@ -289,6 +294,8 @@ class MainWindow(QMainWindow):
         self.start.project_chosen.connect(self.open_project)
         self.actions_.set_condition("project", lambda: self.session is not None)
         self.actions_.set_condition("items", lambda: self.session is not None)
+        self.actions_.set_condition("undo", lambda: bool(self.session and self.session.can_undo))
+        self.actions_.set_condition("redo", lambda: bool(self.session and self.session.can_redo))
         self.jobs.added.connect(self._job_added)
         self.jobs.ended.connect(self._job_ended)
         self.strip.details_wanted.connect(self._job_details)

@@ -30,6 +30,8 @@ class ProjectSession(QObject):
         self.studio = studio
         self.bridge = BusBridge(studio.bus, self)
         self.saved = 0.0
+        self.can_undo = self.can_redo = False
+        self._ask_log()
         self.bridge.decided.connect(self._decided)
 
     @property
@@ -76,6 +78,13 @@ class ProjectSession(QObject):
 
     def _decided(self, changes: OpChanges) -> None:
         self.saved = changes.operation.at
+        self._ask_log()
+
+    def _ask_log(self) -> None:
+        log = self.studio.store.operations
+        writable = not self.studio.store.read_only
+        self.can_undo = writable and log.can_undo() is not None
+        self.can_redo = writable and log.can_redo() is not None
 
     def _picture(self) -> str:
         """A strip of the first thumbnails as a small file in the user's cache."""
@@ -83,14 +92,17 @@ class ProjectSession(QObject):
         if catalogue.n == 0:
             return ""
         spread = np.linspace(0, catalogue.n - 1, min(_PICTURE, catalogue.n)).astype(int)
-        wanted = list(dict.fromkeys(int(i) for i in catalogue.image_ids[spread]))
+        wanted = list(dict.fromkeys(int(i) for i in catalogue.columns.image_ids[spread]))
         found = self.studio.store.thumbs.get_many(wanted)
         tiles = [QImage.fromData(found[i]) for i in wanted if i in found]
         tiles = [t for t in tiles if not t.isNull()]
         if not tiles:
             return ""
         folder = user_cache_path("fgvc-studio") / "recent"
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:  # a home that cannot be written to has no pictures on the first screen
+            return ""
         target = folder / f"{self.studio.store.id}.jpg"
         side_by_side(tiles).save(str(target), "JPEG", 85)
         return str(target)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from fgvc_studio.domain.errors import UserError
 from fgvc_studio.gui import preferences, theme
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class WindowCommands(QObject):
             "project.add": lambda: self.add_images(""),
             "project.export": self.export,
             "project.close": window.close_project,
+            "edit.undo": self.undo,
+            "edit.redo": self.redo,
             "app.settings": self.settings,
             "app.quit": window.close,
             "app.palette": window.palette_.open,
@@ -150,6 +153,30 @@ class WindowCommands(QObject):
             lambda: plan.run(session.studio),
             lambda result: self._window.toasts.show_message(plan.sentence(result)),
         )
+
+    # ---- decisions -------------------------------------------------------------------------
+    def undo(self) -> None:
+        """Take back the last operation, whoever made it and in whichever session."""
+        self._step("undo", self.tr("Taken back: {summary}"), self.tr("Redo"), self.redo)
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self._step("redo", self.tr("Done again: {summary}"), self.tr("Undo"), self.undo)
+
+    def _step(self, way: str, words: str, button: str, other: Callable[[], object]) -> None:
+        session = self._window.session
+        if session is None:
+            return
+        log = session.studio.store.operations
+        target = log.can_undo() if way == "undo" else log.can_redo()
+        if target is None:
+            return
+        try:
+            (session.studio.labelling.undo if way == "undo" else session.studio.labelling.redo)()
+        except UserError as error:
+            self._window.show_fault(error)
+            return
+        self._window.toasts.show_message(words.format(summary=target.summary), button, other)
 
     # ---- dialogs ---------------------------------------------------------------------------
     def settings(self) -> None:

@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -58,18 +58,24 @@ class Layout:
     skip: int = 0
     splits: bool = False
 
-    def row(self, root: Path, relative: str) -> SourceRow:
-        """Describe the image at `relative`."""
-        parts = relative.split("/")[self.skip : -1]
+    def rows(self, root: Path, paths: Iterable[str]) -> Iterator[SourceRow]:
+        """Describe the images at `paths`, relative to `root`."""
+        last, described = None, self._describe("")
+        for relative in paths:
+            folder = relative.rpartition("/")[0]
+            if folder != last:
+                last, described = folder, self._describe(folder)
+            category, split, metadata = described
+            yield SourceRow(root / relative, relative, category, split, (), dict(metadata))
+
+    def _describe(self, folder: str) -> tuple[tuple[str, ...], Split, dict[str, str]]:
+        parts = folder.split("/")[self.skip :] if folder else []
         split = Split.NONE
         if self.splits and parts:
             split, parts = Split.parse(parts[0]), parts[1:]
-        path = root / relative
-        if self.folders == "categories":
-            return SourceRow(path, relative, clean_category(parts), split)
-        if self.folders == "tags" and parts:
-            return SourceRow(path, relative, (), split, metadata={"folder": "/".join(parts)})
-        return SourceRow(path, relative, (), split)
+        category = clean_category(parts) if self.folders == "categories" else ()
+        tags = {"folder": "/".join(parts)} if self.folders == "tags" and parts else {}
+        return category, split, tags
 
 
 def layout_of(paths: Sequence[str], folders: Folders = "auto") -> Layout:
@@ -123,8 +129,7 @@ class ImageFolderReader:
             else:
                 found.append(entry)
         layout = layout_of(found, self.folders)
-        for relative in found:
-            yield layout.row(root, relative)
+        yield from layout.rows(root, found)
 
     def preview_steps(
         self, source: Path, mapping: ColumnMapping | None = None, images: Path | None = None
@@ -158,7 +163,7 @@ class ImageFolderReader:
             root=root,
             rows=len(found),
             categories=len(names) if layout.folders == "categories" else 0,
-            sample=[layout.row(root, found[i]) for i in spread(len(found))],
+            sample=list(layout.rows(root, [found[i] for i in spread(len(found))])),
             warnings=_warnings(layout, self.folders, raw, found),
             skipped=skipped,
             labelled=labelled,

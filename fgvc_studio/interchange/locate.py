@@ -22,6 +22,11 @@ def _folded(path: str) -> str:
 class Locator:
     """Looks up cells of a path column in one folder.
 
+    Parameters
+    ----------
+    encoding : str
+        That of the table, if it is an 8-bit one: names on disk may be in the same.
+
     Attributes
     ----------
     root : Path
@@ -30,7 +35,8 @@ class Locator:
         Cells that were found under another path, e.g. by their file name alone.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, encoding: str = "") -> None:
+        self._encoding = encoding if encoding in ("cp1252", "latin-1") else ""
         self.root = root
         self.inexact: dict[str, str] = {}
         self._prefix = str(root).rstrip(os.sep) + os.sep
@@ -86,6 +92,8 @@ class Locator:
             yield text[1:]
         if "%" in text:
             yield unquote(text)
+        if self._encoding and not text.isascii():
+            yield os.fsdecode(text.encode(self._encoding, errors="replace"))
 
     def _relative(self, path: str) -> str | None:
         if path.startswith(self._prefix):
@@ -129,7 +137,8 @@ class Locator:
 
     def _by_other_name(self, cell: str, text: str, reason: str) -> str | Skipped:
         wanted = _folded(text.replace("\\", "/")).strip("/")
-        candidates = self._names().get(wanted.rpartition("/")[2], [])
+        name = wanted.rpartition("/")[2]
+        candidates = self._names().get(name) or self._names().get(name.removeprefix("'"), [])
         best, most = list(candidates), 0
         if len(candidates) > 1 and "/" in wanted:
             depth = {path: _common_tail(_folded(path), wanted) for path in candidates}

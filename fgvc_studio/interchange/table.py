@@ -121,7 +121,9 @@ class TableReader:
         """Every row of the table whose file exists; a row without its file is skipped by name."""
         table = open_table(source, mapping)
         full = complete_mapping(table, mapping)
-        maker = RowMaker(table, full, Locator(_root(source, table, full, images)))
+        maker = RowMaker(
+            table, full, Locator(_root(source, table, full, images), table.dialect.encoding)
+        )
         for _ in maker.locator.index():
             pass
         for line, cells in table.rows():
@@ -133,7 +135,9 @@ class TableReader:
         """Read the whole table and list the folder; opens no image."""
         table = open_table(source, mapping)
         full = complete_mapping(table, mapping)
-        maker = RowMaker(table, full, Locator(_root(source, table, full, images)))
+        maker = RowMaker(
+            table, full, Locator(_root(source, table, full, images), table.dialect.encoding)
+        )
         due = time.monotonic() + _TICK
         for count in maker.locator.index():
             if time.monotonic() >= due:

@@ -45,7 +45,7 @@ class TableAudit:
         self._mentioned.add(made.relative)
         if made.category:
             self.labelled += 1
-            self._raw[self._maker.raw_category(cells)] += 1
+            self._raw[self._maker.category(cells)[0]] += 1
         elif self._maker.label_at:
             self._unlabelled.add(f"row {line}: {made.relative}")
         if self._maker.split_at is not None:

@@ -53,6 +53,7 @@ class RowMaker:
             self._facts = [(i, "place" if i == place else name) for i, name in self._facts]
         self._days_first = self._order_of_dates()
         self._values: dict[str, str] = {}
+        self._categories: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     def _order_of_dates(self) -> bool | None:
         if self._date_at is None:
@@ -60,9 +61,17 @@ class RowMaker:
         orders = {day_first(cells[self._date_at]) for _, cells in self.table.rows()} - {None}
         return orders.pop() if len(orders) == 1 else None
 
-    def raw_category(self, cells: list[str]) -> tuple[str, ...]:
-        """Return the names of the category as written, without the empty ones."""
-        names = [cells[i] for i in self.label_at]
+    def category(self, cells: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the names of the category as written, without the empty ones, and cleaned."""
+        written = tuple(cells[i] for i in self.label_at)
+        known = self._categories.get(written)
+        if known is None:
+            raw = self._raw_category(written)
+            known = self._categories[written] = (raw, clean_category(raw))
+        return known
+
+    def _raw_category(self, written: tuple[str, ...]) -> tuple[str, ...]:
+        names = list(written)
         separator = self.mapping.separator
         if separator:
             names = [part.strip() for name in names for part in name.split(separator)]
@@ -79,7 +88,7 @@ class RowMaker:
         return SourceRow(
             path=self.locator.root / found,
             relative=found,
-            category=clean_category(self.raw_category(cells)),
+            category=self.category(cells)[1],
             split=Split.parse(cells[self.split_at]) if self.split_at is not None else Split.NONE,
             boxes=self._boxes(cells, found),
             metadata=self._metadata(cells, found),

@@ -88,7 +88,7 @@ def wing_map(shape: WingShape) -> WingMap:
     low, high = outline.min(axis=0) * SCALE - _PAD, outline.max(axis=0) * SCALE + _PAD
     width, height = (np.ceil(high - low)).astype(int)
     origin = (float(-low[0]), float(-low[1]))
-    u, v = np.meshgrid(np.linspace(-0.04, 1.12, 760), np.linspace(-0.06, 1.06, 620))
+    u, v = np.meshgrid(np.linspace(-0.04, 1.12, 480), np.linspace(-0.06, 1.06, 380))
     pixels = np.rint(position(shape, u, v) * SCALE + origin).astype(int)
     inside = ((pixels >= 0) & (pixels < (width, height))).all(axis=-1)
     index = pixels[inside][:, 1] * width + pixels[inside][:, 0]
@@ -98,9 +98,7 @@ def wing_map(shape: WingShape) -> WingMap:
         for part in (u, v)
     ]
     big = Image.new("L", (width * 4, height * 4))
-    ImageDraw.Draw(big).polygon(
-        [tuple(p) for p in (outline * SCALE + origin) * 4 + 2], fill=255
-    )
+    ImageDraw.Draw(big).polygon([tuple(p) for p in (outline * SCALE + origin) * 4 + 2], fill=255)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return WingMap(
         shape,

@@ -57,7 +57,7 @@ def draw_abdomen(
         colours[np.abs(across) < 0.09] *= 0.55
     colours = colours * rng.normal(1, 0.09, (count, 1))
     way = np.stack([across * 0.010 + rng.normal(0, 0.004, count), np.full(count, 0.036)], 1)
-    way[t > 0.9] *= 1.5
+    way[t > 0.93] *= 0.8
     _hairs(draw, place, root, way, colours)
 
 
@@ -95,7 +95,7 @@ def _head(
     centre = head_centre(build)
     size = build.head
     for side in (-1, 1):
-        eye = centre + [side * size * 0.50, -size * 0.10]
+        eye = centre + np.array([side * size * 0.50, -size * 0.10])
         angle = np.linspace(0, 2 * np.pi, 18)
         ball = np.stack([np.sin(angle), np.cos(angle)], 1) * size * 0.30
         _polygon(draw, place(eye + ball), np.array([0.10, 0.075, 0.06]))
@@ -127,7 +127,7 @@ def draw_antennae(
         Pixels per forewing length, for the thickness.
     """
     colour = np.asarray(build.fur) * 0.62
-    base = head_centre(build) + [0, -build.head * 0.25]
+    base = head_centre(build) + np.array([0, -build.head * 0.25])
     for side in (-1, 1):
         lean = np.radians(spread + rng.normal(0, 7))
         curl = rng.uniform(0.10, 0.45)
@@ -135,7 +135,7 @@ def draw_antennae(
         heading = lean + curl * t**1.3 * (1 if build.antenna != "feathered" else 1.3)
         step = build.antenna_length / len(t)
         steps = np.stack([np.sin(heading) * side, -np.cos(heading)], 1) * step
-        path = base + [side * build.head * 0.2, 0] + np.cumsum(steps, 0)
+        path = base + np.array([side * build.head * 0.2, 0]) + np.cumsum(steps, 0)
         if build.antenna == "feathered":
             combs = 0.052 * np.sin(np.clip(t * 1.02, 0, 1) * np.pi) ** 0.55
             for k in range(1, len(t)):
@@ -161,15 +161,15 @@ def draw_legs(
     colour = np.asarray(build.fur) * 0.7
     for side in (-1, 1):
         hip = np.array([side * build.thorax[0] * 0.35, -build.thorax[1] * 0.25])
-        knee = hip + [side * 0.085 + rng.normal(0, 0.01), -0.055]
-        foot = knee + [side * rng.uniform(-0.02, 0.03), -0.11]
+        knee = hip + np.array([side * 0.085 + rng.normal(0, 0.01), -0.055])
+        foot = knee + np.array([side * rng.uniform(-0.02, 0.03), -0.11])
         points = [tuple(p) for p in place(np.stack([hip, knee, foot]))]
         draw.line(points[:2], fill=_ink(colour), width=max(2, round(unit * 0.020)), joint="curve")
         draw.line(points[1:], fill=_ink(colour * 1.2), width=max(1, round(unit * 0.011)))
 
 
 def _taper(t: Points) -> Points:
-    return np.clip(0.80 + 0.75 * t - 1.45 * t**2, 0.05, 1.2)
+    return np.sqrt(np.clip(1.02 - t**2.6, 0.02, 1)) * (0.92 + 0.22 * t - 0.42 * t**2)
 
 
 def _round_light(across: Points) -> Points:

@@ -11,6 +11,7 @@ from fgvc_studio.sample.texture import (
     Floats,
     bump,
     clouds,
+    fibres,
     grain,
     mix,
     shift,
@@ -53,7 +54,10 @@ class Individual:
 def paint_pattern(
     pattern: WingPattern, grid: WingMap, one: Individual, *, underside: bool = False
 ) -> Floats:
-    """Paint what both wings of a pair share, without fringe and scales. Returns (H, W, 3)."""
+    """Paint what both wings of a pair share, without fringe and scales.
+
+    Returns a planar (3, H, W) picture, 0..1.
+    """
     rng = np.random.default_rng([one.seed, 1])
     h, w = grid.u.shape
     u, v = grid.u, grid.v
@@ -63,8 +67,8 @@ def paint_pattern(
     faint = 0.45 if underside else 1.0
     strength = one.contrast * faint
 
-    image = np.empty((h, w, 3), np.float32)
-    image[:] = shift(pattern.ground, one.tint)
+    image = np.empty((3, h, w), np.float32)
+    image[:] = np.reshape(shift(pattern.ground, one.tint), (3, 1, 1))
     mix(image, shift(pattern.outer, one.tint), smoothstep(0.45, 1.0, u) * 0.9)
     mottle = clouds(rng, h, w, 5, 9) * 0.6 + clouds(rng, h, w, 11, 26) * 0.5
     mix(image, dark, np.clip(mottle * 0.16 * pattern.mottling, 0, 0.5) + 0.5 * one.melanism)
@@ -111,7 +115,7 @@ def finish_wing(
 
     Parameters
     ----------
-    image : ndarray (H, W, 3) float32
+    image : ndarray (3, H, W) float32
         From `paint_pattern`; left as it is.
     side : int
         Any number that tells the wings of a moth apart.
@@ -129,7 +133,7 @@ def finish_wing(
     for _ in range(tears):
         alpha *= _tear(grid, own)
     _scales(image, grid, own, one)
-    return np.dstack([np.clip(image, 0, 1), alpha])
+    return np.dstack([*np.clip(image, 0, 1), alpha])
 
 
 def _tear(grid: WingMap, own: np.random.Generator) -> Floats:
@@ -169,7 +173,7 @@ def _line(
 
 def _between_veins(v: Floats, width: float) -> Floats:
     """Hills halfway between the veins."""
-    middles = [(a + b) / 2 for a, b in zip(_VEINS, _VEINS[1:] + (0.97,), strict=True)]
+    middles = [(a + b) / 2 for a, b in zip(_VEINS, (*_VEINS[1:], 0.97), strict=True)]
     total = np.zeros_like(v)
     for middle in middles:
         total += bump(v - middle, width * 1.7)
@@ -272,9 +276,8 @@ def _fringe(
     wear: float,
 ) -> Floats:
     """Paint the fringe beyond the margin and return the wing's alpha with its ragged hem."""
-    h, w = grid.u.shape
     beyond = smoothstep(0.992, 1.006, grid.u)
-    colour = np.asarray(image.mean(axis=(0, 1))) * 0.5 + np.asarray(pale) * 0.5
+    colour = np.asarray(image.mean(axis=(1, 2))) * 0.5 + np.asarray(pale) * 0.5
     mix(image, colour, beyond * 0.85)
     if pattern.fringe:
         chequer = smoothstep(-0.15, 0.15, np.cos(grid.v * pattern.fringe * 2 * np.pi))
@@ -292,13 +295,12 @@ def _scales(image: Floats, grid: WingMap, own: np.random.Generator, one: Individ
     """Fine scales, the sheen along the wing, and wear."""
     h, w = grid.u.shape
     fine = grain(own, h, w)
-    along = clouds(own, h, w, h / 2.2, w / 7)
-    image *= (1 + 0.050 * fine + 0.050 * along)[..., None]
+    along = fibres(own, h, w)
     fold = np.cos((grid.v - 0.15) * 2 * np.pi * 4.2) * smoothstep(0.25, 0.7, grid.u)
     shade = 1.03 - 0.10 * smoothstep(0.25, 0.0, grid.u) + 0.018 * fold
-    image *= shade[..., None]
+    image *= shade * (1 + 0.050 * fine + 0.050 * along)
     if one.wear > 0.05:
         rubbed = smoothstep(0.9, 2.2, clouds(own, h, w, 7, 10) + 1.6 * one.wear)
-        grey = image.mean(axis=2, keepdims=True) * 0.55 + 0.33
+        grey = image.mean(axis=0) * 0.55 + 0.33
         weight = (rubbed * 0.55 + 0.15) * one.wear
-        image += (grey - image) * weight[..., None]
+        image += (grey - image) * weight

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from fgvc_studio.sample import body
 from fgvc_studio.sample.anatomy import SCALE, position, wing_map
@@ -131,9 +132,7 @@ def _frame(pose: Pose) -> NDArray[np.float64]:
     return np.array([[c, -s, x], [s, c, y]])
 
 
-def _wings(
-    species: Species, build: Habitus, pose: Pose, frame: NDArray[np.float64]
-) -> list[_Wing]:
+def _wings(species: Species, build: Habitus, pose: Pose, frame: NDArray[np.float64]) -> list[_Wing]:
     """Fore right, fore left, hind right, hind left."""
     wings = []
     for pair, (name, shape, pattern, angle, back) in enumerate(
@@ -171,9 +170,7 @@ def _paint_pair(
         pixels = finish_wing(shared, wing.pattern, grid, one, first + k, pose.tears[first + k])
         picture = Image.fromarray((pixels * 255 + 0.5).astype(np.uint8), "RGBA")
         _warp_onto(canvas, picture, wing, grid.origin)
-        layer = Image.new("L", canvas.size)
-        _warp_onto(layer, picture.getchannel("A"), wing, grid.origin)
-        codes[_sampled(layer) > 127] = PART_CODES[wing.name]
+        codes[_warped_mask(picture, wing, grid.origin, codes.shape)] = PART_CODES[wing.name]
 
 
 def _warp_onto(
@@ -189,15 +186,27 @@ def _warp_onto(
         return
     back = np.linalg.inv(wing.matrix[:, :2]) * SCALE
     offset = np.asarray(origin) - back @ (wing.matrix[:, 2] - low)
-    data = (*back[0], offset[0], *back[1], offset[1])
-    size = (int(high[0] - low[0]), int(high[1] - low[1]))
     warped = picture.transform(
-        size, Image.Transform.AFFINE, data, resample=Image.Resampling.BILINEAR
+        (int(high[0] - low[0]), int(high[1] - low[1])),
+        Image.Transform.AFFINE,
+        (*back[0], offset[0], *back[1], offset[1]),
+        resample=Image.Resampling.BILINEAR,
     )
-    if canvas.mode == "L":
-        canvas.paste(warped, (int(low[0]), int(low[1])))
-    else:
-        canvas.alpha_composite(warped, (int(low[0]), int(low[1])))
+    canvas.alpha_composite(warped, (int(low[0]), int(low[1])))
+
+
+def _warped_mask(
+    picture: Image.Image, wing: _Wing, origin: tuple[float, float], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Where the wing covers the grid of the part mask."""
+    step = _MASK_STEP * OVERSAMPLING
+    back = np.linalg.inv(wing.matrix[:, :2]) * SCALE
+    offset = np.asarray(origin) - back @ wing.matrix[:, 2]
+    data = (*(back[0] * step), offset[0], *(back[1] * step), offset[1])
+    band = picture.getchannel("A").transform(
+        (shape[1], shape[0]), Image.Transform.AFFINE, data, resample=Image.Resampling.NEAREST
+    )
+    return np.asarray(band) > 127
 
 
 def _shade_under(canvas: Image.Image, wings: list[_Wing], unit: float) -> None:
@@ -213,12 +222,15 @@ def _shade_under(canvas: Image.Image, wings: list[_Wing], unit: float) -> None:
         points = (wing.place(hem) + unit * 0.018) / 4
         draw.polygon([tuple(p) for p in points], fill=130)
     small = small.filter(ImageFilter.GaussianBlur(unit * 0.006))
-    shade = np.asarray(small.resize(canvas.size, Image.Resampling.BILINEAR))
-    dark = Image.new("RGB", canvas.size, (18, 14, 12))
-    alpha = canvas.getchannel("A")
-    mixed = Image.composite(dark, canvas.convert("RGB"), Image.fromarray(shade))
-    mixed.putalpha(alpha)
-    canvas.paste(mixed)
+    _darken(canvas, small.resize(canvas.size, Image.Resampling.BILINEAR), (0, 0))
+
+
+def _darken(canvas: Image.Image, shade: Image.Image, at: tuple[int, int]) -> None:
+    """Lay a shade over what is painted, and only there."""
+    piece = canvas.getchannel("A").crop((*at, at[0] + shade.width, at[1] + shade.height))
+    layer = Image.new("RGBA", shade.size, (18, 14, 12, 0))
+    layer.putalpha(ImageChops.multiply(shade, piece))
+    canvas.alpha_composite(layer, at)
 
 
 def _paint_body(
@@ -234,16 +246,14 @@ def _paint_body(
     paint = body.draw_thorax if thorax else body.draw_abdomen
     layer = Image.new("RGBA", canvas.size, (90, 80, 70, 0))
     paint(ImageDraw.Draw(layer), place, build, tint, rng)
-    shadow = layer.getchannel("A").point(lambda a: a * 0.45)
     reach = max(1, round(canvas.width * 0.006))
-    small = shadow.reduce(4).filter(ImageFilter.GaussianBlur(reach / 3)).resize(canvas.size)
-    canvas_alpha = canvas.getchannel("A")
-    dark = Image.new("RGB", canvas.size, (20, 15, 12))
-    moved = Image.new("L", canvas.size)
-    moved.paste(small, (reach, reach))
-    mixed = Image.composite(dark, canvas.convert("RGB"), moved)
-    mixed.putalpha(canvas_alpha)
-    canvas.paste(mixed)
+    box = layer.getbbox()
+    if box is not None:
+        low = (max(0, box[0] - 4 * reach), max(0, box[1] - 4 * reach))
+        high = (min(canvas.width, box[2] + 4 * reach), min(canvas.height, box[3] + 4 * reach))
+        cover = layer.getchannel("A").crop((*low, *high)).point([int(a * 0.45) for a in range(256)])
+        small = cover.reduce(4).filter(ImageFilter.GaussianBlur(reach / 3)).resize(cover.size)
+        _darken(canvas, ImageChops.offset(small, reach, reach), low)
     canvas.alpha_composite(layer)
     codes[_sampled(layer.getchannel("A")) > 127] = PART_CODES["body"]
 
@@ -277,10 +287,9 @@ def _note_parts(
     for wing in wings:
         side = wing.name.split("_")[1]
         code = PART_CODES[wing.name]
-        tip = wing.place(position(wing.shape, np.array(0.98), np.array(0.06)))
-        point(f"{wing.name}_tip", tip, code)
-        for name, uv in _part_regions(wing.pattern, wing.name.split("_")[0]).items():
-            there = wing.place(position(wing.shape, uv[:, 0], uv[:, 1])) / OVERSAMPLING
+        point(f"{wing.name}_tip", wing.place(_tip(wing.shape)), code)
+        for name, points in _part_points(wing.shape, wing.pattern, wing.name[:4]).items():
+            there = wing.place(points) / OVERSAMPLING
             low = np.maximum(there.min(0), 0)
             high = np.minimum(there.max(0), pose.size)
             if (high - low < 1).any():
@@ -292,9 +301,23 @@ def _note_parts(
             )  # fmt: skip
 
 
+@lru_cache(maxsize=16)
+def _tip(shape: WingShape) -> NDArray[np.float64]:
+    return position(shape, np.array(0.96), np.array(0.10))
+
+
+@lru_cache(maxsize=128)
+def _part_points(
+    shape: WingShape, pattern: WingPattern, wing: str
+) -> dict[str, NDArray[np.float64]]:
+    """Points (N, 2) on the wing, in forewing lengths, that span each part of the pattern."""
+    regions = _part_regions(pattern, wing)
+    return {name: position(shape, uv[:, 0], uv[:, 1]) for name, uv in regions.items()}
+
+
 def _part_regions(pattern: WingPattern, wing: str) -> dict[str, NDArray[np.float64]]:
     """Sample points (N, 2) in (u, v) that span each part of the pattern."""
-    prefix = "" if wing == "forewing" else "hindwing_"
+    prefix = "" if wing == "fore" else "hindwing_"
     v = np.linspace(0.05, 0.95, 9)
     regions: dict[str, NDArray[np.float64]] = {}
     lines: dict[str, Line | None] = {

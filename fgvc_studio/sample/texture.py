@@ -18,9 +18,22 @@ def _grain_bank() -> Floats:
     return np.random.default_rng(20_26).standard_normal((768, 768)).astype(np.float32)
 
 
+@lru_cache(maxsize=1)
+def _fibre_bank() -> Floats:
+    return clouds(np.random.default_rng(20_27), 768, 768, 768 / 2.2, 768 / 7)
+
+
+def fibres(rng: np.random.Generator, height: int, width: int) -> Floats:
+    """Noise drawn out along x, of standard deviation about 1, (height, width) up to 768."""
+    return _piece(_fibre_bank(), rng, height, width)
+
+
 def grain(rng: np.random.Generator, height: int, width: int) -> Floats:
     """White noise of standard deviation 1, (height, width) up to 768."""
-    bank = _grain_bank()
+    return _piece(_grain_bank(), rng, height, width)
+
+
+def _piece(bank: Floats, rng: np.random.Generator, height: int, width: int) -> Floats:
     y = int(rng.integers(0, bank.shape[0] - height + 1))
     x = int(rng.integers(0, bank.shape[1] - width + 1))
     return bank[y : y + height, x : x + width]
@@ -47,8 +60,9 @@ def bump(x: Floats, width: float) -> Floats:
 
 
 def mix(image: Floats, colour: Colour | NDArray, weight: Floats) -> None:
-    """Blend a colour into an (H, W, 3) image in place, weight (H, W)."""
-    image += (np.asarray(colour, np.float32) - image) * weight[..., None]
+    """Blend a colour into a planar (3, H, W) image in place, weight (H, W)."""
+    for band, tone in zip(image, np.asarray(colour, np.float32), strict=True):
+        band += (tone - band) * weight
 
 
 def shift(colour: Colour, by: NDArray | float) -> Colour:

@@ -156,12 +156,7 @@ class Catalogue:
                     getattr(columns, name)[rows] = getattr(labels, name)[known]
 
     def _refresh(self, ids: NDArray[np.int64], tables: frozenset[str]) -> None:
-        columns = self.columns
-        rows = ids[ids <= columns.n] - 1
-        for table in tables:
-            for name in _COLUMNS_OF[table]:
-                getattr(columns, name)[rows] = 0
-        self._fill(columns, ids, tables)
+        self._fill(self.columns, ids, tables)
 
     def _extend(self) -> None:
         old = self.columns

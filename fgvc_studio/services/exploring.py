@@ -17,11 +17,14 @@ from fgvc_studio.domain.events import Event, ItemsAdded, MapChanged, SpaceChange
 from fgvc_studio.domain.records import Box, Progress
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from fgvc_studio.services.process_lane import ProcessLane
     from fgvc_studio.services.studio import Studio
 
 MAP_NEIGHBOURS = 15
 VOTES = 10
+_EPOCHS = ((5_000, 300), (50_000, 200), (1 << 62, 120))
 TEMPERATURE = 0.07
 REGION_CANDIDATES = 48
 
@@ -103,13 +106,13 @@ class Exploring:
             groups = clustering.kmeans(opened.vectors, min(k, n), seed=seed)
         else:
             rows, scores = yield from self._graph(opened)
-            yield Progress(n // 2, n, "Laying out the map (UMAP)")
+            epochs = next(e for top, e in _EPOCHS if n <= top)
             xy = yield from self.lane().run(
-                projection.umap_map, opened.vectors, rows, scores, seed
-            )
-            yield Progress(n, n, "Grouping")
+                projection.umap_map, opened.vectors, rows, scores, seed, epochs,
+                title="Laying out the map (UMAP)",
+            )  # fmt: skip
             groups = yield from self.lane().run(
-                clustering.hdbscan, xy, int(np.clip(n // 200, 5, 50))
+                clustering.groups, xy, title="Grouping the map"
             )
         made = Map2D(name, method, np.asarray(xy, np.float32), opened.item_ids, groups)
         self._studio.store.arrays.save_map(made)
@@ -200,33 +203,44 @@ class Exploring:
         The cells of the feature map under the box are pooled; the nearest items by whole picture
         are then ranked again by their best matching window, whose box is returned as well.
         """
-        from fgvc_studio.vision import regions
+        from fgvc_studio.vision import decode, regions
 
         opened = self.space(space)
         engine = self._studio.embedding.engine_of(opened.info.name)
-        images = self._studio.store.images
-        path = images.paths_of_items(np.array([item_id], np.int64))[0]
-        query = regions.query_vector(engine, path, box)
+        transform = engine.backbone.transform
+        image = self._picture(item_id)
+        vector = regions.region_vector(image, box, engine.runtime, transform)
+        shape = engine.backbone.feature_shape[1:]
+        window = regions.window_of(box, shape, transform, image.size)
         row = int(opened.rows_of(np.array([item_id], np.int64))[0])
         first = self._search(
-            opened, query.vector, max(k, REGION_CANDIDATES), exclude=row if row >= 0 else None
+            opened, vector, max(k, REGION_CANDIDATES), exclude=row if row >= 0 else None
         )
-        ids = first.item_ids[0][first.item_ids[0] > 0]
-        head = ids[:REGION_CANDIDATES]
+        ids = first.item_ids[0][first.item_ids[0] > 0].tolist()
+        # Candidates that were looked at again stand before the others, whose score is no window's.
+        ranked = dict(zip(ids, (first.scores[0][: len(ids)] - 2.0).tolist(), strict=True))
         found: dict[int, Box] = {}
-        scores = dict(zip(ids.tolist(), (first.scores[0][: len(ids)] - 1.0).tolist(), strict=True))
-        paths = images.paths_of_items(head)
-        for candidate, window in zip(
-            head.tolist(), regions.best_windows(engine, paths, query), strict=True
-        ):
-            if window is not None:
-                scores[candidate], found[candidate] = window.score, window.box
-        ranked = sorted(ids.tolist(), key=lambda i: -scores[i])[:k]
-        result = Neighbours(
-            np.array([ranked], np.int64),
-            np.array([[scores[i] for i in ranked]], np.float32),
-        )
-        return result, found
+        for candidate in ids[:REGION_CANDIDATES]:
+            try:
+                picture = self._picture(candidate)
+            except decode.DecodeError:
+                continue
+            features = engine.features([picture])[0]
+            score, place = regions.best_window(vector, features, window, transform, picture.size)
+            ranked[candidate], found[candidate] = score, place
+        best = sorted(ids, key=lambda i: -ranked[i])[:k]
+        scores = np.array([[ranked[i] for i in best]], np.float32)
+        return Neighbours(np.array([best], np.int64), scores), found
+
+    def _picture(self, item_id: int) -> Image.Image:
+        """The upright picture of an item, cut to its box."""
+        from fgvc_studio.vision import decode
+        from fgvc_studio.vision.extract import crop
+
+        ids = np.array([item_id], np.int64)
+        item = self._studio.store.images.items(ids)[0]
+        image = decode.open_image(self._studio.store.images.paths_of_items(ids)[0]).image
+        return crop(image, item.box) if item.box else image
 
     def suggestions(
         self, item_id: int, k: int = 5, *, space: str | None = None

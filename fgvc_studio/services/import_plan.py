@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Box, Skipped, Split
@@ -80,34 +80,34 @@ class Plan:
 
 
 class Planner:
-    """Collects a plan step by step, so that the caller can report and stop."""
+    """Collects a plan; another thread may watch it grow and stop it."""
 
     def __init__(self, request: Request) -> None:
+        self.stop = Event()
+        self.plan = Plan(request.source)
         self._request = request
-        self._reader = request.reader()
-        mapping = request.own_mapping()
-        root = self._reader.root(request.source, mapping, request.images)
-        self.plan = Plan(root)
-        self._rows = self._reader.rows(request.source, mapping, request.images)
         self._facts: dict[str, list[SourceRow]] = {}
         self._homeless, self._again = Tally(), Tally()
         self._only = _names_in(request.only_categories) if request.only_categories else None
         self._unused = set(self._only or ())
         self._keys: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def steps(self) -> Iterator[int]:
-        """Read everything; yields the number of images found so far after each row."""
+    def read(self) -> None:
+        """Read everything, or up to the moment when `stop` is set; runs in a thread."""
+        request = self._request
+        found = request.reader()
+        mapping = request.own_mapping()
+        self.plan.root = found.root(request.source, mapping, request.images)
         if self._request.labels is not None:
-            yield from self._read_labels(self._request.labels)
-        for row in self._rows:
+            self._read_labels(self._request.labels)
+        for row in found.rows(request.source, mapping, request.images):
+            if self.stop.is_set():
+                return
             if isinstance(row, Skipped):
                 self.plan.skipped.append(row)
-                yield len(self.plan.images)
                 continue
-            facts = self._facts.pop(row.relative, None)
-            for fact in facts or (row,):
+            for fact in self._facts.pop(row.relative, None) or (row,):
                 self._add(self._filled(fact, row))
-            yield len(self.plan.images)
         self._conclude()
 
     @staticmethod
@@ -121,13 +121,14 @@ class Planner:
             metadata={**row.metadata, **fact.metadata},
         )
 
-    def _read_labels(self, labels: Path) -> Iterator[int]:
+    def _read_labels(self, labels: Path) -> None:
         for row in TableReader().rows(labels, self._request.mapping, self.plan.root):
+            if self.stop.is_set():
+                return
             if isinstance(row, Skipped):
                 self._homeless.add(row.path)
             else:
                 self._facts.setdefault(row.relative, []).append(row)
-            yield 0
 
     def _add(self, row: SourceRow) -> None:
         category = row.category

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from fgvc_studio.services.import_images import ImageImport
 from fgvc_studio.services.import_labels import write_labels
 from fgvc_studio.services.import_plan import Planner, Request
 
-_TICK = 0.1
+_TICK = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +153,7 @@ class Ingest:
         """
         request = Request(source, format, mapping, labels, images, folders, only_categories)
         planner = Planner(request)
-        due = time.monotonic()
-        for count in planner.steps():
-            if time.monotonic() >= due:
-                yield Progress(0, 0, f"Reading {source.name}: {counted(count, 'image', 'images')}")
-                due = time.monotonic() + _TICK
+        yield from _reading(planner, source.name)
         plan = planner.plan
         job = ImageImport(self._studio, plan, threads)
         yield from job.run()
@@ -183,3 +179,17 @@ class Ingest:
             kept=written.kept,
             warnings=warnings,
         )
+
+
+def _reading(planner: Planner, name: str) -> Generator[Progress, None, None]:
+    """Read the plan in a thread, so that a slow disk neither hides the progress nor the stop."""
+    with ThreadPoolExecutor(1, thread_name_prefix="import-list") as pool:
+        reading = pool.submit(planner.read)
+        try:
+            yield Progress(0, 0, f"Reading {name}")
+            while not wait([reading], timeout=_TICK).done:
+                found = counted(len(planner.plan.images), "image", "images")
+                yield Progress(0, 0, f"Reading {name}: {found}")
+        finally:
+            planner.stop.set()
+        reading.result()

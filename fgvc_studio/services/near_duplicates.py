@@ -7,11 +7,17 @@ at most one bit in some band (pigeonhole), so every pair is found by looking up 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
-RADIUS = 6
-"""Most bits in which near duplicates differ; at most 7."""
+RADIUS = 5
+"""Most bits in which near duplicates differ; at most 7.
+
+Of 250 photos, copies at half size, at JPEG quality 40 and mirrored differ by at most 4 bits; at 6
+bits most pairs are other shots of the same thing.
+"""
 _BANDS = (0, 16, 32, 48)
 _PROBES = np.concatenate([[0], 1 << np.arange(16)]).astype(np.int64)
 _FLAT = np.uint64(0xF0F0F0F0F0F0F0F0)
@@ -172,4 +178,4 @@ def _parts(count: NDArray[np.int64]) -> list[slice]:
         return []
     cuts = np.searchsorted(ends, np.arange(_CHUNK, ends[-1], _CHUNK)) + 1
     edges = np.unique(np.concatenate([[0], cuts, [len(count)]]))
-    return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]

@@ -80,7 +80,9 @@ class ProcessLane:
         self._process.start()
         theirs.close()
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Generator[Progress, None, Any]:
+    def run(
+        self, function: Callable[..., Any], *arguments: Any, title: str = "Working"
+    ) -> Generator[Progress, None, Any]:
         """Call ``function(*arguments)`` in the helper; yields while it works.
 
         Raises
@@ -101,7 +103,7 @@ class ProcessLane:
                     if not self._process.is_alive():
                         raise RuntimeError("The helper process ended before its work was done.")
                     seconds = time.monotonic() - started
-                    yield Progress(0, 0, f"Working ({seconds:.0f} s)")
+                    yield Progress(0, 0, f"{title} ({seconds:.0f} s)")
                 try:
                     good, result = self._pipe.recv()
                 except EOFError as error:
@@ -117,14 +119,16 @@ class ProcessLane:
         return result
 
     def close(self) -> None:
-        """End the helper."""
-        self._stop()
+        """Let the helper end by itself; kill it if it does not."""
+        self._stop(patience=2.0)
 
-    def _stop(self) -> None:
+    def _stop(self, patience: float = 0.0) -> None:
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
         if self._process is not None:
+            if patience:
+                self._process.join(patience)
             self._process.kill()
             self._process.join(5)
             self._process = None

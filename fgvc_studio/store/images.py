@@ -32,8 +32,8 @@ class Root:
 
 
 def carray(ids: NDArray[np.int64] | Sequence[int]) -> Any:
-    """Ids as a table-valued parameter."""
-    return apsw.carray(np.ascontiguousarray(ids, np.int64))
+    """Ids as a table-valued parameter; none become -1, which is nobody's id."""
+    return apsw.carray(np.ascontiguousarray(ids if len(ids) else [-1], np.int64))
 
 
 def _fast(values: Sequence[Any], kind: Any = np.float64) -> NDArray[Any]:

@@ -64,7 +64,7 @@ class Labels:
         item_ids: NDArray[np.int64] | None = None,
         tables: frozenset[str] = DECISION_TABLES,
     ) -> LabelColumns:
-        """Decisions as columns, of some items or (None) of all that have any.
+        """Decisions as columns: a row for each of `item_ids`, or (None) for all that have any.
 
         Only what stands in `tables` is read; the other columns stay zero.
         """
@@ -72,7 +72,9 @@ class Labels:
         marks = self._fetch(_MARK_COLUMNS if "marks" in tables else None, item_ids)
         splits = self._fetch(_SPLIT_COLUMNS if "splits" in tables else None, item_ids)
         ids = labels[0]
-        if len(marks[0]) or len(splits[0]):
+        if item_ids is not None:
+            ids = np.unique(item_ids)
+        elif len(marks[0]) or len(splits[0]):
             ids = np.unique(np.concatenate([labels[0], marks[0], splits[0]]))
         columns = LabelColumns(
             item_ids=ids,
@@ -125,6 +127,8 @@ class Labels:
     ) -> None:
         """Label items, all alike or each its own ``(K,)``; "not this" of the same pair goes."""
         recording = self._current.require()
+        if not len(item_ids):
+            return
         recording.touch(item_ids)
         writer = self._db.writer
         provenance = (recording.run_id, recording.who, recording.at)
@@ -163,6 +167,8 @@ class Labels:
     def set_marks(self, item_ids: NDArray[np.int64], on: Mark, off: Mark = Mark.NONE) -> None:
         """Set and clear marks of items."""
         self._current.require().touch(item_ids)
+        if not len(item_ids):
+            return
         ids = carray(item_ids)
         self._db.writer.execute(
             "INSERT INTO marks SELECT value, ?2 FROM carray(?1) WHERE 1 "

@@ -240,7 +240,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, os.stat_result]]:
                 raise DecodeError(reason)
         if not info.st_size:
             raise DecodeError("the file is empty (0 bytes)")
-        file = Path(path).open("rb")
+        file = Path(path).open("rb")  # noqa: SIM115  (closed below: errors of use are not of opening)
     except (OSError, ValueError) as error:
         raise DecodeError(_why_not_opened(path, error)) from error
     with file:

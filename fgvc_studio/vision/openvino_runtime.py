@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -137,7 +136,7 @@ class OpenVinoRuntime:
                 (made / "state.json").write_text(json.dumps(state), encoding="utf-8")
                 folder.mkdir(exist_ok=True)
                 for file in ("model.bin", "model.xml", "state.json"):  # the state last: it counts
-                    os.replace(made / file, folder / file)
+                    (made / file).replace(folder / file)
         except (OSError, RuntimeError) as error:
             self.note = f"The converted network was not kept ({error})."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import PurePath
 
 _RAW = (
@@ -58,7 +59,10 @@ _SUFFIXES: dict[str, str] = {
     "WEBP": ".webp",
 }
 FORMATS: tuple[str, ...] = tuple(name for name in _SUFFIXES if name != "MPO")
-"""Pillow plugins that may open a file. EPS (Ghostscript), WMF and the stub formats are not; MPO comes with JPEG."""
+"""Pillow plugins that may open a file; MPO comes with JPEG.
+
+EPS (which runs Ghostscript), WMF and the stub formats are left out.
+"""
 
 _KNOWN = frozenset(suffix for names in _SUFFIXES.values() for suffix in names.split())
 
@@ -107,7 +111,7 @@ def _text(head: bytes) -> str:
     printable = sum(byte >= 32 or byte in (9, 10, 13) for byte in head)
     if head and b"\0" not in head and printable == len(head):
         try:
-            head[: len(head) - 3 if len(head) > 64 else len(head)].decode("utf-8")
+            codecs.getincrementaldecoder("utf-8")().decode(head)  # may end within a character
         except UnicodeDecodeError:
             return ""
         return "a text file"

@@ -268,8 +268,10 @@ class CategoryModel(QAbstractItemModel):
         if data.hasFormat(mime.ITEMS):
             return bool(target)
         moving = mime.category(data)
-        return bool(moving) and not self.is_below(target, moving) and (
-            self._parent.get(moving, 0) != target
+        return (
+            bool(moving)
+            and not self.is_below(target, moving)
+            and (self._parent.get(moving, 0) != target)
         )
 
     def dropMimeData(

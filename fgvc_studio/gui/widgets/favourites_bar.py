@@ -11,13 +11,15 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWi
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.widgets import mime
 from fgvc_studio.gui.widgets.category_swatch import swatch
+from fgvc_studio.gui.widgets.inspector_parts import ElidedLabel
 
 SLOTS = 9
-_NARROWEST = 44
+_NARROWEST = 30
+_WIDEST = 200
 
 
 class FavouritesBar(QWidget):
-    """The count of selected items and a button for each slot; the armed label is the one that repeats.
+    """The count of selected items, a button for each slot, and the armed label (the one to repeat).
 
     Click labels; a category dropped on a slot is set there; right click empties the slot.
     """
@@ -33,7 +35,7 @@ class FavouritesBar(QWidget):
         self._slots: list[tuple[int, str, int]] = [(0, "", -1)] * SLOTS
         self.count = QLabel()
         self.count.setMinimumWidth(96)
-        self.armed = QLabel()
+        self.armed = ElidedLabel()
         self.armed.setProperty("role", "muted")
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 4)
@@ -41,8 +43,9 @@ class FavouritesBar(QWidget):
         row.addWidget(self.count)
         self.buttons = [_Slot(i + 1, self) for i in range(SLOTS)]
         for button in self.buttons:
-            row.addWidget(button, 1)
-        row.addWidget(self.armed)
+            row.addWidget(button)
+        row.addWidget(self.armed, 3)
+        self._row = row
         self.set_selected(0)
         self.set_armed("")
         theme.signal().changed.connect(self._fill)
@@ -51,13 +54,14 @@ class FavouritesBar(QWidget):
     def set_selected(self, count: int) -> None:
         """Show how many items are selected."""
         self.count.setText(
-            self.tr("{count} selected").format(count=f"{count:,}") if count else
-            self.tr("None selected")
+            self.tr("{count} selected").format(count=f"{count:,}")
+            if count
+            else self.tr("None selected")
         )
 
     def set_armed(self, name: str) -> None:
         """Show the label that Ctrl+D repeats."""
-        self.armed.setText(self.tr("Repeat: {name}").format(name=name) if name else "")
+        self.armed.set_text(self.tr("Repeat: {name}").format(name=name) if name else "")
         self.armed.setVisible(bool(name))
 
     def set_favourites(self, slots: Sequence[tuple[int, str, int]]) -> None:
@@ -77,6 +81,7 @@ class FavouritesBar(QWidget):
 
     def _fill(self) -> None:
         for button, (category, name, colour) in zip(self.buttons, self._slots, strict=True):
+            self._row.setStretchFactor(button, 2 if category else 0)
             button.show_category(category, name, colour)
 
 
@@ -88,15 +93,18 @@ class _Slot(QPushButton):
         self._name = ""
         self.setAcceptDrops(True)
         self.setIconSize(QSize(10, 10))
+        self.setStyleSheet("padding: 5px 4px;")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setMinimumWidth(_NARROWEST)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.clicked.connect(self._clicked)
 
     def show_category(self, category: int, name: str, colour: int) -> None:
         self._name = name
+        self.setMaximumWidth(_WIDEST if category else _NARROWEST)
+        self.setMinimumWidth(_NARROWEST)
         self.setIcon(QIcon(swatch(colour, 10, self.devicePixelRatioF())) if category else QIcon())
-        room = self.width() - 54
+        room = self.width() - 46
         short = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, max(0, room))
         self.setText(f"{self._slot} {short}" if category and room > 16 else f"{self._slot}")
         self.setToolTip(name or self.tr("Drop a category here"))

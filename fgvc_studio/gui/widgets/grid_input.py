@@ -182,8 +182,10 @@ class GridInput:
         far = (here - self._pressed).manhattanLength() >= QApplication.startDragDistance()
         if not self.band.isNull():
             self._move_band(point)
-        elif far and self._pressed_index >= 0 and (
-            int(self.ids[self._pressed_index]) in self.selection
+        elif (
+            far
+            and self._pressed_index >= 0
+            and (int(self.ids[self._pressed_index]) in self.selection)
         ):
             self._pressed, self._late_click = None, False
             self._drag()
@@ -200,8 +202,10 @@ class GridInput:
             self._end_band()
         elif self._late_click and self._pressed_index >= 0:
             self.selector.click(self._pressed_index)
-        elif self._pressed is not None and self.index_at(event.position().toPoint()) < 0 and not (
-            event.modifiers() & (_CTRL | _SHIFT)
+        elif (
+            self._pressed is not None
+            and self.index_at(event.position().toPoint()) < 0
+            and not (event.modifiers() & (_CTRL | _SHIFT))
         ):
             self.select_none()
         self._pressed, self._late_click = None, False
@@ -209,8 +213,10 @@ class GridInput:
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Open the item."""
         item = self.item_at(event.position().toPoint())
-        if item and event.button() == Qt.MouseButton.LeftButton and not (
-            event.modifiers() & (_CTRL | _SHIFT)
+        if (
+            item
+            and event.button() == Qt.MouseButton.LeftButton
+            and not (event.modifiers() & (_CTRL | _SHIFT))
         ):
             self._pressed = None
             self.activated.emit(item)
@@ -290,7 +296,9 @@ class GridInput:
 
     def _drag_picture(self, count: int) -> QPixmap:
         t = theme.current()
-        text = self.tr("{count} items").format(count=f"{count:,}") if count > 1 else self.tr("1 item")
+        text = (
+            self.tr("{count} items").format(count=f"{count:,}") if count > 1 else self.tr("1 item")
+        )
         font = QFont(self.font())
         font.setBold(True)
         picture = QPixmap(110, 28)

@@ -15,6 +15,7 @@ from PySide6.QtCore import QPoint, QRect
 
 MARGIN = 10
 GAP = 8
+_LOOSEST = 16
 CAPTION = 22
 HEADER = 34
 SMALLEST, LARGEST = 48, 512
@@ -58,7 +59,7 @@ class GridLayout:
         columns = max(1, (inner + GAP) // (self.tile + GAP))
         spare = inner + GAP - columns * (self.tile + GAP)
         put(self, "columns", columns)
-        put(self, "pitch", self.tile + GAP + max(0, spare) // columns)
+        put(self, "pitch", self.tile + GAP + min(_LOOSEST, max(0, spare) // columns))
         put(self, "row_height", self.tile + self.caption + GAP)
         starts = np.array([s.start for s in self.sections] or [0], np.int64)
         ends = np.append(starts[1:], self.count)

@@ -96,9 +96,7 @@ class TilePainter:
         self._unlabelled = QCoreApplication.translate("TilePainter", "unlabelled")
         self._cf = QCoreApplication.translate("TilePainter", "cf.")
 
-    def picture(
-        self, p: QPainter, square: QRect, pixmap: QPixmap | None, *, broken: bool
-    ) -> None:
+    def picture(self, p: QPainter, square: QRect, pixmap: QPixmap | None, *, broken: bool) -> None:
         """Draw the picture letter-boxed in its square, or a quiet stand-in."""
         p.fillRect(square, self._canvas)
         if pixmap is None:
@@ -129,7 +127,9 @@ class TilePainter:
         colour_index = int(b.colours[i])
         guess = source in (LabelSource.MODEL, LabelSource.CLUSTER)
         if rect.height() > square.height():
-            strip = QRect(rect.x(), square.bottom() + 1, rect.width(), rect.bottom() - square.bottom())
+            strip = QRect(
+                rect.x(), square.bottom() + 1, rect.width(), rect.bottom() - square.bottom()
+            )
             p.fillRect(strip, self._strip)
             if colour_index >= 0:
                 p.fillRect(strip.x(), strip.y(), 4, strip.height(), self._colour_of(colour_index))
@@ -185,8 +185,11 @@ class TilePainter:
             p.setPen(self._muted)
             share = f"{confidence:.2f}".lstrip("0") if confidence < 1 else "1"
             right -= self._metrics.horizontalAdvance(".00") + 4
-            p.drawText(QRect(right + 4, strip.y(), strip.right() - right - 8, strip.height()),
-                       Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, share)
+            p.drawText(
+                QRect(right + 4, strip.y(), strip.right() - right - 8, strip.height()),
+                Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
+                share,
+            )
         if source and marks & Mark.UNCERTAIN:
             text = f"{self._cf} {text}"
         if guess:
@@ -221,10 +224,14 @@ class TilePainter:
             p.setBrush(Qt.BrushStyle.NoBrush)
             c, r = box.center(), box.width() / 2
             p.drawPolygon(
-                QPolygonF([
-                    QPointF(c.x(), c.y() - r), QPointF(c.x() + r, c.y()),
-                    QPointF(c.x(), c.y() + r), QPointF(c.x() - r, c.y()),
-                ])
+                QPolygonF(
+                    [
+                        QPointF(c.x(), c.y() - r),
+                        QPointF(c.x() + r, c.y()),
+                        QPointF(c.x(), c.y() + r),
+                        QPointF(c.x() - r, c.y()),
+                    ]
+                )
             )
         elif source == LabelSource.IMPORT:
             p.setPen(Qt.PenStyle.NoPen)

@@ -51,9 +51,7 @@ class GridSelector:
     def follows(self) -> bool:
         """Whether the selection is just the clicked item and moves along with it."""
         chosen = self._selection
-        return (
-            self._follows != 0 and len(chosen) == 1 and int(chosen.ids[0]) == self._follows
-        )
+        return self._follows != 0 and len(chosen) == 1 and int(chosen.ids[0]) == self._follows
 
     def click(self, index: int) -> None:
         """Select this item alone."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QColor, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QFrame,
@@ -130,7 +139,7 @@ class IdentifyBox(QFrame):
             self.move(left, corner.y() + max(8, host.height() // 8))
         self.show()
         self.line.setFocus(Qt.FocusReason.PopupFocusReason)
-        self.line.selectAll()
+        self.line.end(False)
 
     def _refresh(self, text: str) -> None:
         text = " ".join(text.split())
@@ -183,8 +192,12 @@ class IdentifyBox(QFrame):
             return super().eventFilter(watched, event)
         assert isinstance(event, QKeyEvent)
         key, row, last = event.key(), self.list.currentRow(), self.list.count() - 1
-        moves = {Qt.Key.Key_Down: row + 1, Qt.Key.Key_Up: row - 1,
-                 Qt.Key.Key_PageDown: row + 5, Qt.Key.Key_PageUp: row - 5}
+        moves = {
+            Qt.Key.Key_Down: row + 1,
+            Qt.Key.Key_Up: row - 1,
+            Qt.Key.Key_PageDown: row + 5,
+            Qt.Key.Key_PageUp: row - 5,
+        }
         if key in moves:
             self.list.setCurrentRow(min(max(moves[Qt.Key(key)], 0), last))
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):

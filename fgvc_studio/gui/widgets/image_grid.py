@@ -20,8 +20,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from fgvc_studio.gui import theme
-from fgvc_studio.gui.widgets.category_swatch import colour_of
 from fgvc_studio.gui.selection import Selection
+from fgvc_studio.gui.widgets.category_swatch import colour_of
 from fgvc_studio.gui.widgets.grid_input import GridInput
 from fgvc_studio.gui.widgets.grid_layout import LARGEST, MARGIN, SMALLEST, GridLayout, Section
 from fgvc_studio.gui.widgets.grid_paint import GridBadges, TilePainter
@@ -123,9 +123,11 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         offset = self._layout.rect(old_index).top() - self.offset() if old_index >= 0 else None
         self._ids = np.ascontiguousarray(ids, np.int64)
         bounds = [*[s.start for s in sections[1:]], len(self._ids)]
-        self._sections = tuple(
-            s for s, end in zip(sections, bounds, strict=True) if end > s.start
-        ) if sections else ()
+        self._sections = (
+            tuple(s for s, end in zip(sections, bounds, strict=True) if end > s.start)
+            if sections
+            else ()
+        )
         self.selector.set_ids(self._ids)
         self._relayout()
         index = self.selector.index_of(current)

@@ -18,6 +18,7 @@ from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 _ROW = 30
 _COLUMNS = 3
 _MOST = 6
+_LONG_WORD = 24
 
 
 class Heading(QLabel):
@@ -147,9 +148,7 @@ class _Neighbour(QPushButton):
         font.setPixelSize(11)
         p.setFont(font)
         strip = QRect(0, square.bottom() + 2, self.width(), 18)
-        text = p.fontMetrics().elidedText(
-            self._caption, Qt.TextElideMode.ElideRight, strip.width()
-        )
+        text = p.fontMetrics().elidedText(self._caption, Qt.TextElideMode.ElideRight, strip.width())
         p.drawText(strip, Qt.AlignmentFlag.AlignVCenter, text)
         if self.hasFocus() or self.underMouse():
             p.setPen(QColor(t.accent))
@@ -231,5 +230,7 @@ class FactsTable(QWidget):
 
 
 def _breakable(text: str) -> str:
-    """Allow line breaks after slashes and underscores, so that long paths wrap."""
+    """Allow line breaks inside long words, so that paths wrap."""
+    if all(len(word) <= _LONG_WORD for word in text.split()):
+        return text
     return text.replace("/", "/\u200b").replace("_", "_\u200b")

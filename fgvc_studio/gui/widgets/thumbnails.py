@@ -190,7 +190,7 @@ class Thumbnails(QObject):
     def _fits(self, item_id: int, size: int) -> bool:
         entry = self._cache.get(item_id)
         return entry is not None and (
-            entry.pixmap is None or size <= entry.size * _GOOD_ENOUGH and entry.size <= 2 * size
+            entry.pixmap is None or (size <= entry.size * _GOOD_ENOUGH and entry.size <= 2 * size)
         )
 
     def _schedule(self) -> None:

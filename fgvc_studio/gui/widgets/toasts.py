@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 _MAX = 3
@@ -101,7 +101,6 @@ class ToastStack(QWidget):
         self._lift = lift
         self._toasts: list[Toast] = []
         self.setAttribute(Qt.WidgetAttribute.WA_NoMousePropagation)
-        host.installEventFilter(self)
         self.hide()
 
     @property
@@ -122,7 +121,7 @@ class ToastStack(QWidget):
         toast = Toast(self, text, button, act, tone)
         self._toasts.append(toast)
         toast.show()
-        self._place()
+        self.place()
         QAccessible.updateAccessibility(QAccessibleEvent(toast, QAccessible.Event.Alert))
         return toast
 
@@ -145,19 +144,10 @@ class ToastStack(QWidget):
             self._toasts.remove(toast)
             toast.hide()
             toast.deleteLater()
-            self._place()
+            self.place()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep to the lower edge when the host changes its size."""
-        if watched is self._host and event.type() == QEvent.Type.Resize:
-            self._place()
-        return False
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Nothing to lay out: the messages have their places."""
-        super().resizeEvent(event)
-
-    def _place(self) -> None:
+    def place(self) -> None:
+        """Keep to the lower edge of the host; call when its size changed."""
         if not self._toasts:
             self.hide()
             return

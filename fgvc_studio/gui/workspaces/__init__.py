@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 def make_all(context: Context) -> list[Workspace]:
     """The workspaces of an open project in the order of the rail."""
+    from fgvc_studio.gui.workspaces.browse import BrowseWorkspace
     from fgvc_studio.gui.workspaces.history import HistoryWorkspace
 
-    return [HistoryWorkspace(context)]
+    return [BrowseWorkspace(context), HistoryWorkspace(context)]

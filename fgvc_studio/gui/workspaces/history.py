@@ -289,7 +289,7 @@ class HistoryWorkspace(Workspace):
     def _show_affected(self, items: NDArray[np.int64]) -> None:
         self._items = items
         self.show_button.setEnabled(bool(len(items)))
-        images = self.context.studio.catalogue.image_ids[items[:_STRIP] - 1]
+        images = self.context.studio.catalogue.columns.image_ids[items[:_STRIP] - 1]
         self.strip.show_images([int(i) for i in images])
 
 

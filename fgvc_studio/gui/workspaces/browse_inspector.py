@@ -1,0 +1,187 @@
+"""Feeds the inspector and the viewer: everything about one item, read in the background."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, QSize, Signal
+
+from fgvc_studio.domain.events import OpChanges
+from fgvc_studio.domain.records import Box, LabelSource, Mark
+from fgvc_studio.gui.dialogs.viewer import PictureSource
+from fgvc_studio.gui.models.inspector_data import HistoryLine, InspectorData, Suggestion
+from fgvc_studio.gui.task_pool import Ticket
+from fgvc_studio.gui.widgets.inspector import Inspector
+from fgvc_studio.gui.widgets.picture_decode import Picture
+from fgvc_studio.gui.widgets.picture_loader import Loader
+from fgvc_studio.gui.widgets.thumbnails import Thumbnails
+from fgvc_studio.gui.workspaces.base import Context
+from fgvc_studio.gui.workspaces.browse_categories import colour_index
+
+_SLOT = "inspector"
+_HISTORY = 20
+
+
+class BrowseInspector(QObject):
+    """Shows the current item; an answer about another one is dropped.
+
+    `region_chosen` carries an item and the part of it that was marked.
+    """
+
+    region_chosen = Signal("qlonglong", object)
+
+    def __init__(
+        self, context: Context, thumbnails: Thumbnails, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._thumbnails = thumbnails
+        self._suggestions: tuple[int, list[Suggestion]] = (0, [])
+        self._neighbours: tuple[int, NDArray[np.int64], list[str]] = (0, np.empty(0, np.int64), [])
+        self.pane = Inspector(thumbnails)
+        self.pane.region_selected.connect(self.region_chosen)
+        context.selection.current_changed.connect(self.show_item)
+
+    def show_item(self, item: int) -> None:
+        """Show an item; 0 empties the pane."""
+        if not 0 < item <= self._context.studio.catalogue.n:
+            self._context.tasks.drop(_SLOT)
+            self.pane.set_item(None)
+            return
+        self._context.tasks.submit(
+            _SLOT, lambda ticket: self._read(item, ticket), self._show, self._context.show_fault
+        )
+
+    def decided(self, changes: OpChanges) -> None:
+        """Show the current item anew when it changed."""
+        current = self._context.selection.current
+        if current and (current in changes.items or "categories" in changes.tables):
+            self.show_item(current)
+
+    def show_suggestions(self, item: int, found: list[tuple[int, float]]) -> None:
+        """Hand suggestions on."""
+        catalogue = self._context.studio.catalogue
+        rows = [Suggestion(c, catalogue.name(c), score, colour_index(c)) for c, score in found]
+        self._suggestions = (item, rows)
+        self.pane.set_suggestions(item, rows)
+
+    def show_neighbours(self, item: int, found: list[tuple[int, float]]) -> None:
+        """Hand the nearest labelled items on."""
+        catalogue = self._context.studio.catalogue
+        ids = np.array([i for i, _ in found], np.int64)
+        captions = [f"{catalogue.name(int(catalogue.category[i - 1]))}  {s:.2f}" for i, s in found]
+        self._neighbours = (item, ids, captions)
+        self.pane.set_neighbours(item, ids, captions)
+
+    def source(self) -> PictureSource:
+        """What the viewer needs."""
+        columns = self._context.studio.catalogue.columns
+        store = self._context.studio.store
+        return PictureSource(
+            lambda i: store.images.path_of(int(columns.image_ids[i - 1])),
+            self._box,
+            lambda i: QSize(int(columns.width[i - 1]), int(columns.height[i - 1])),
+            self.caption,
+            lambda i: _loader(store.images.path_of(int(columns.image_ids[i - 1]))),
+            lambda i: self._thumbnails.pixmap(i, 256),
+        )
+
+    def caption(self, item: int) -> str:
+        """Name and number of an item."""
+        catalogue = self._context.studio.catalogue
+        category = int(catalogue.category[item - 1])
+        name = catalogue.name(category) or self.tr("Unlabelled")
+        if category and int(catalogue.columns.marks[item - 1]) & Mark.UNCERTAIN:
+            name = self.tr("cf. {name}").format(name=name)
+        return f"{name}   #{item}"
+
+    def _box(self, item: int) -> Box | None:
+        columns = self._context.studio.catalogue.columns
+        if not columns.has_box[item - 1]:
+            return None
+        return self._context.studio.store.images.items([item])[0].box
+
+    def _read(self, item: int, _ticket: Ticket) -> tuple[InspectorData, Loader]:
+        studio = self._context.studio
+        store, columns = studio.store, studio.catalogue.columns
+        record = store.images.of_items([item])[0]
+        label = store.labels.get(item)
+        path = store.images.path_of(record.id)
+        original = record.duplicate_of or record.id
+        twins = (columns.image_ids == original) | (columns.duplicate_of == original)
+        data = InspectorData(
+            item_id=item,
+            path=path,
+            shown_path=record.path.encode("utf-8", "replace").decode(),
+            width=record.width,
+            height=record.height,
+            box=self._box(item),
+            size_bytes=record.size_bytes,
+            category=studio.catalogue.path_name(label.category_id) if label else "",
+            source=LabelSource(label.source) if label else None,
+            confidence=label.confidence if label else 0.0,
+            who=label.who if label else "",
+            at=label.at if label else 0.0,
+            marks=Mark(int(columns.marks[item - 1])),
+            duplicates=max(0, int(np.count_nonzero(twins)) - 1),
+            metadata=store.metadata.of_item(item),
+            history=[
+                HistoryLine(operation.at, operation.who, text)
+                for operation, text in store.operations.of_item(item, _HISTORY)
+            ],
+        )
+        return data, _loader(path)
+
+    def _show(self, answer: tuple[InspectorData, Loader]) -> None:
+        data, loader = answer
+        if data.item_id == self._context.selection.current:
+            self.pane.set_item(data, loader)
+            # these may have come before the pane knew the item
+            self.pane.set_suggestions(*self._suggestions)
+            self.pane.set_neighbours(*self._neighbours)
+
+    def twins(self, item: int) -> NDArray[np.int64]:
+        """The item and its exact and near duplicates."""
+        columns = self._context.studio.catalogue.columns
+        image = int(columns.image_ids[item - 1])
+        original = int(columns.duplicate_of[item - 1]) or image
+        hit = (columns.image_ids == original) | (columns.duplicate_of == original)
+        return np.flatnonzero(hit).astype(np.int64) + 1
+
+
+def pictures_of(context: Context, ids: list[int]) -> list[Picture | None]:
+    """Where the pictures of items come from (called by the thumbnail lane)."""
+    columns = context.studio.catalogue.columns
+    boxed = [i for i in ids if 0 < i <= columns.n and columns.has_box[i - 1]]
+    boxes = {item.id: item.box for item in context.studio.store.images.items(boxed)}
+    return [
+        Picture(
+            int(columns.image_ids[i - 1]),
+            boxes.get(i),
+            int(columns.width[i - 1]),
+            int(columns.height[i - 1]),
+        )
+        if 0 < i <= columns.n
+        else None
+        for i in ids
+    ]
+
+
+def _loader(path: Path) -> Loader:
+    """Re-encodes a picture that Qt cannot read; runs in the loader's thread."""
+
+    def read() -> bytes | None:
+        from fgvc_studio.vision.decode import DecodeError, open_image
+
+        try:
+            found = open_image(path)
+        except DecodeError:
+            return None
+        target = io.BytesIO()
+        found.image.save(target, "PNG", compress_level=1)
+        return target.getvalue()
+
+    return read
