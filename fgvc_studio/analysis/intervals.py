@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,40 +43,44 @@ def bootstrap(
     return _percentiles(means, level)
 
 
-def bootstrap_cells(
-    cells: NDArray[np.int64],
-    statistic: Statistic,
+def bootstrap_statistics(
+    tables: Sequence[tuple[NDArray[np.int64], Statistic]],
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
 ) -> tuple[float, float]:
-    """Percentile interval of a statistic of a contingency table.
+    """Percentile interval of a statistic of contingency tables, averaged over the tables.
 
-    The items are drawn anew while their cells (assigned group, true group) stay as they are.
+    Items are drawn anew, the same ones for all tables, while their cells (assigned group, true
+    group) stay as they are.
 
     Parameters
     ----------
-    cells : ndarray (N,) int64
-        Number of the cell that each item lies in, 0 .. m-1.
-    statistic : callable
-        Takes counts ``(B, m)`` float64 and returns ``(B,)``.
+    tables : sequence of (cells, statistic)
+        ``cells (N,)`` int64 numbers the cell that each item lies in from 0; the statistic takes
+        counts ``(B, m)`` float64 and returns ``(B,)``.
 
     Returns
     -------
     low, high : float
         NaN without items.
     """
-    n = len(cells)
+    n = len(tables[0][0])
     if not n:
         return float("nan"), float("nan")
-    m = int(cells.max()) + 1
-    found = []
-    for drawn in _draws(n, resamples, seed):
-        keys = cells[drawn] + m * np.arange(len(drawn))[:, None]
-        counts = np.bincount(keys.ravel(), minlength=m * len(drawn))
-        found.append(statistic(counts.reshape(len(drawn), m).astype(np.float64)))
+    found = [
+        np.mean([statistic(_counts(cells, drawn)) for cells, statistic in tables], axis=0)
+        for drawn in _draws(n, resamples, seed)
+    ]
     return _percentiles(np.concatenate(found), level)
+
+
+def _counts(cells: NDArray[np.int64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+    m = int(cells.max()) + 1
+    keys = cells[drawn] + m * np.arange(len(drawn))[:, None]
+    counts = np.bincount(keys.ravel(), minlength=m * len(drawn))
+    return counts.reshape(len(drawn), m).astype(np.float64)
 
 
 def paired_difference(

@@ -50,9 +50,7 @@ def matching(groups: Labels, categories: Labels) -> dict[int, int]:
     table = np.zeros((len(group_names), len(category_names)), np.int64)
     np.add.at(table, (group, category), 1)
     rows, columns = linear_sum_assignment(table, maximize=True)
-    return {
-        int(group_names[r]): int(category_names[c]) for r, c in zip(rows, columns, strict=True)
-    }
+    return {int(group_names[r]): int(category_names[c]) for r, c in zip(rows, columns, strict=True)}
 
 
 def matched(groups: Labels, categories: Labels) -> NDArray[np.bool_]:

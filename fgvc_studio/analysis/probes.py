@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fgvc_studio.analysis import neighbours, projection
+from fgvc_studio.analysis import neighbours
 
 TEMPERATURE = 0.07
 PCA_DIMS = 128
+PCA_SAMPLE = 50_000
 LDA_DIMS = 48
 LDA_SHRINKAGE = 0.3
 PROBE_C = 0.01
@@ -23,30 +24,6 @@ def unit(vectors: NDArray[np.floating]) -> Floats:
     """Rows of length 1; rows of zeros stay as they are."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, 1e-12), np.float32)
-
-
-def other_neighbours(
-    gallery: Floats, queries: Floats, k: int, own: NDArray[np.int64] | None = None
-) -> tuple[NDArray[np.int64], Floats]:
-    """The k nearest gallery rows of each query, the query itself left out.
-
-    Parameters
-    ----------
-    own : ndarray (Q,) int64, optional
-        Row of the query in the gallery, -1 where it is not there.
-
-    Returns
-    -------
-    rows : ndarray (Q, k) int64
-        -1 where there are fewer.
-    scores : ndarray (Q, k) float32
-    """
-    if own is None or not (own >= 0).any():
-        return neighbours.search(gallery, queries, k)
-    rows, scores = neighbours.search(gallery, queries, k + 1)
-    itself = rows == own[:, None]
-    itself[~itself.any(1), -1] = True
-    return rows[~itself].reshape(len(rows), k), scores[~itself].reshape(len(rows), k)
 
 
 def votes(
@@ -84,7 +61,7 @@ def weighted_knn(
     The query itself does not vote; -1 where the gallery holds nothing else.
     """
     names, coded = np.unique(gallery_labels, return_inverse=True)
-    rows, scores = other_neighbours(gallery, queries, k, own)
+    rows, scores = neighbours.search(gallery, queries, k, own)
     near = np.where(rows >= 0, coded[np.maximum(rows, 0)], -1)
     found = np.full(len(queries), -1, np.int64)
     step = max(1, VOTE_BLOCK // max(1, len(names)))
@@ -116,9 +93,19 @@ def linear_probe(
 
 
 def pca_space(vectors: Floats, dims: int = PCA_DIMS, *, seed: int = 0) -> Floats:
-    """The leading principal components, l2-normalised, ``(N, min(dims, D, N))``."""
-    dims = min(dims, *vectors.shape)
-    return unit(projection.pca(vectors, dims, seed=seed))
+    """The leading principal components, l2-normalised, ``(N, min(dims, D, N))``.
+
+    Fitted by scikit-learn's randomised solver, as the frozen baselines were: it differs from
+    `projection.pca` in the last components, which move the numbers by half a point.
+    """
+    from sklearn.decomposition import PCA
+
+    model = PCA(min(dims, *vectors.shape), random_state=seed)
+    rows = np.arange(len(vectors))
+    if len(rows) > PCA_SAMPLE:
+        rows = np.random.default_rng(seed).choice(len(rows), PCA_SAMPLE, replace=False)
+    model.fit(np.asarray(vectors[np.sort(rows)]))
+    return unit(model.transform(np.asarray(vectors)))
 
 
 def lda_space(
