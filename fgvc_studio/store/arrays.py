@@ -142,7 +142,9 @@ class Arrays:
             No such space, or its description is damaged.
         """
         try:
-            found: dict[str, Any] = msgspec.json.decode((self._path(name) / "meta.json").read_bytes())
+            found: dict[str, Any] = msgspec.json.decode(
+                (self._path(name) / "meta.json").read_bytes()
+            )
         except FileNotFoundError as error:
             raise UserError(f"There is no space {name}.", "Compute embeddings first.") from error
         except (OSError, msgspec.DecodeError) as error:

@@ -167,9 +167,7 @@ def test_ctrl_c_exits_with_130_and_keeps_what_was_imported(tmp_path):
         picture(tmp_path / "photos" / f"{i}.jpg", (i % 255, 90, 90), i)
     command = [sys.executable, "-m", "fgvc_studio", "new", str(tmp_path / "p"), "--images",
                str(tmp_path / "photos"), "--json"]  # fmt: skip
-    run = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ}
-    )
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ})
     assert run.stdout is not None
     for line in run.stdout:
         if json.loads(line).get("done", 0) >= 1:
