@@ -35,10 +35,10 @@ def bootstrap(
     low, high : float
         NaN without values.
     """
-    per_item = np.asarray(values, np.float64).reshape(len(values), -1).mean(1)
-    n = len(per_item)
+    n = len(values)
     if not n:
         return float("nan"), float("nan")
+    per_item = np.asarray(values, np.float64).reshape(n, -1).mean(1)
     means = np.concatenate([per_item[drawn].mean(1) for drawn in _draws(n, resamples, seed)])
     return _percentiles(means, level)
 
