@@ -27,8 +27,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def wants_window(args: list[str]) -> bool:
-    """Whether `args` ask for the window: nothing, or one project folder (not a verb or option)."""
-    if not args:
+    """Whether `args` ask for the window: nothing, one project folder, or pictures of it."""
+    if not args or (args[0] == "--screenshots" and len(args) == 3):
         return True
     if len(args) > 1 or args[0].startswith("-"):
         return False

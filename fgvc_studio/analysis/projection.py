@@ -138,7 +138,6 @@ def umap_map(
             random_state=seed,
             n_jobs=1,
             precomputed_knn=(rows, distances),
-            verbose=progress is not None,
             tqdm_kwds=_tqdm_options(progress),
         )
         # With the graph and the start given, UMAP needs no vectors: the small matrix spares it a
@@ -233,6 +232,7 @@ def _tqdm_options(progress: ReportDone | None) -> dict[str, object] | None:
     if progress is None:
         return None
     return {
+        "disable": False,
         "file": _EpochSink(progress),
         "bar_format": "{n_fmt}/{total_fmt}",
         "mininterval": 0.25,

@@ -22,6 +22,11 @@ _TRANSLATIONS = Path(__file__).parents[1] / "resources" / "translations"
 def run(args: list[str]) -> int:
     """Show the window and return when it was closed.
 
+    Parameters
+    ----------
+    args : list of str
+        Nothing, a project, or ``--screenshots FOLDER PROJECT``.
+
     Returns
     -------
     int
@@ -32,6 +37,13 @@ def run(args: list[str]) -> int:
     hook.install()
     window = MainWindow(crashed=hook.show_report)
     window.show()
+    if args[:1] == ["--screenshots"]:
+        from fgvc_studio.gui.tour import Tour
+
+        theme.apply(app, "light")
+        tour = Tour(window, Path(args[2]).resolve(), Path(args[1]).resolve())
+        QTimer.singleShot(0, tour.start)
+        return app.exec()
     if args:
         QTimer.singleShot(0, lambda: window.open_project(Path(args[0]).resolve()))
     warm_up = WarmUp()

@@ -4,12 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from platformdirs import user_cache_path
+
 if TYPE_CHECKING:
     from fgvc_studio.gui.theme import Theme
 
 
+_ARROWS = {"down": "M2 4l4 4 4-4", "up": "M2 8l4-4 4 4"}
+
+
+def _arrow(name: str, colour: str) -> str:
+    """A small arrow in `colour`; style sheets take pictures from files only."""
+    file = user_cache_path("fgvc-studio") / "style" / f"{name}-{colour.lstrip('#')}.svg"
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="12" height="12" fill="none" '
+        f'stroke="{colour}" stroke-width="1.6"><path d="{_ARROWS[name]}"/></svg>'
+    )
+    try:
+        if not file.is_file() or file.read_text("utf-8") != drawing:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(drawing, "utf-8")
+    except OSError:  # without a cache the boxes have no arrows but work
+        return ""
+    return file.as_posix()
+
+
 def sheet(t: Theme) -> str:
     """The frame's part of the application's style sheet."""
+    down, up = _arrow("down", t.muted), _arrow("up", t.muted)
     return f"""
     QFrame#rail {{ background: {t.panel}; border: none; border-right: 1px solid {t.border}; }}
     QFrame#rail QToolButton {{ border-radius: 8px; padding: 6px 2px; color: {t.muted};
@@ -38,6 +60,9 @@ def sheet(t: Theme) -> str:
     QFrame#popup {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
     QFrame#popup QListView {{ background: {t.raised}; }}
     QFrame#card[drop="true"] {{ border: 2px solid {t.accent}; }}
+    QFrame#topBar QScrollArea, QFrame#topBar QScrollArea > QWidget > QWidget,
+    QFrame#popup QScrollArea, QFrame#popup QScrollArea > QWidget > QWidget {{
+        background: transparent; }}
     QPushButton#recent {{ text-align: left; padding: 8px; border-radius: 8px; min-height: 64px; }}
     QPushButton[role="big"] {{ text-align: left; padding: 12px 16px; border-radius: 8px;
         min-height: 26px; font-size: 14px; }}
@@ -47,6 +72,12 @@ def sheet(t: Theme) -> str:
     QPushButton[role="big-primary"]:focus {{ border: 2px solid {t.text}; }}
     QPushButton#jobs {{ padding: 2px 10px; min-height: 22px; }}
     QComboBox::drop-down {{ border: none; width: 22px; }}
+    QComboBox::down-arrow, QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{
+        image: url("{down}"); width: 12px; height: 12px; }}
+    QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{up}"); width: 12px;
+        height: 12px; }}
+    QDialogButtonBox, QMessageBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
+    QTableView::item {{ padding: 0 5px; }}
     QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 20px; }}
     QLabel#key {{ background: {t.window}; border: 1px solid {t.border}; border-radius: 4px;
         padding: 1px 6px; color: {t.text}; }}

@@ -11,7 +11,10 @@ _CONTEXT = "words"
 
 def count(number: int) -> str:
     """A whole number with the separators of the user's language: ``51,230``."""
-    return QLocale().toString(int(number))
+    locale = QLocale()
+    if locale.language() == QLocale.Language.C:
+        return f"{int(number):,}"
+    return locale.toString(int(number))
 
 
 def percent(part: int, whole: int) -> str:

@@ -152,9 +152,7 @@ class ExportDialog(QDialog):
         super().accept()
         self.planned.emit(plan)
 
-    def _which(
-        self, total: int, shown: NDArray[Any] | None, selected: NDArray[Any]
-    ) -> QWidget:
+    def _which(self, total: int, shown: NDArray[Any] | None, selected: NDArray[Any]) -> QWidget:
         holder = QWidget()
         column = QVBoxLayout(holder)
         column.setContentsMargins(0, 0, 0, 0)

@@ -174,18 +174,14 @@ class ImportWizard(QDialog):
         else:
             parts.append(self.tr("no labels yet"))
         if preview.skipped:
-            parts.append(
-                self.tr("{n} files left out").format(n=words.count(len(preview.skipped)))
-            )
+            parts.append(self.tr("{n} files left out").format(n=words.count(len(preview.skipped))))
         return f"{title}: {', '.join(parts)}."
 
     def _update_button(self) -> None:
         plan = self.plan()
         self.go.setEnabled(plan is not None)
         if self._preview and self._preview.rows:
-            self.go.setText(
-                self.tr("Import {n} images").format(n=words.count(self._preview.rows))
-            )
+            self.go.setText(self.tr("Import {n} images").format(n=words.count(self._preview.rows)))
         else:
             self.go.setText(self.tr("Import"))
         if not self._into:

@@ -128,7 +128,7 @@ class StartPage(QWidget):
             self.tr("Open a folder of photos..."), "open-folder", "big-primary"
         )
         self.folder_button.clicked.connect(lambda: self.folder_wanted.emit(""))
-        self.sample_button = self._big(self.tr("Open the sample project"), "sample", "big")
+        self.sample_button = self._big(self.tr("Open the sample project"), "image", "big")
         self.sample_button.clicked.connect(self.sample_wanted)
         self.open_button = self._big(self.tr("Open a project..."), "project", "big")
         self.open_button.clicked.connect(lambda: self.open_wanted.emit(""))
@@ -150,7 +150,7 @@ class StartPage(QWidget):
         return column
 
     def _big(self, text: str, icon: str, role: str) -> QPushButton:
-        button = QPushButton(text)
+        button = QPushButton(f"  {text}")
         button.setProperty("role", role)
         if self._icon:
             button.setIcon(self._icon(icon, "on_accent" if role == "big-primary" else "text"))

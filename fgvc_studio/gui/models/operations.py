@@ -18,6 +18,7 @@ class OperationModel(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self._rows: list[Operation] = []
+        self._reversed: frozenset[int] = frozenset()
         self._headers = [
             self.tr("When"),
             self.tr("What"),
@@ -26,10 +27,11 @@ class OperationModel(QAbstractTableModel):
             self.tr("State"),
         ]
 
-    def set_rows(self, rows: list[Operation]) -> None:
-        """Show these."""
+    def set_rows(self, rows: list[Operation], reversed_: frozenset[int] = frozenset()) -> None:
+        """Show these; the effect of those in `reversed_` was taken back by a later operation."""
         self.beginResetModel()
         self._rows = rows
+        self._reversed = reversed_
         self.endResetModel()
 
     def operation(self, row: int) -> Operation:
@@ -68,7 +70,7 @@ class OperationModel(QAbstractTableModel):
             )[column]
         if role == Qt.ItemDataRole.TextAlignmentRole and column == 2:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role == Qt.ItemDataRole.FontRole and operation.undone and column == 1:
+        if role == Qt.ItemDataRole.FontRole and column == 1 and not self.in_force(operation):
             font = QFont()
             font.setStrikeOut(True)
             return font
@@ -76,10 +78,14 @@ class OperationModel(QAbstractTableModel):
             return operation.summary
         return None
 
+    def in_force(self, operation: Operation) -> bool:
+        """Whether the effect of an operation stands."""
+        return not operation.undone and operation.id not in self._reversed
+
     def state(self, operation: Operation) -> str:
         """``in force``, ``taken back`` or what it is."""
         if operation.kind == "undo":
             return self.tr("undo of {id}").format(id=operation.target)
         if operation.kind == "redo":
             return self.tr("redo of {id}").format(id=operation.target)
-        return self.tr("taken back") if operation.undone else self.tr("in force")
+        return self.tr("in force") if self.in_force(operation) else self.tr("taken back")

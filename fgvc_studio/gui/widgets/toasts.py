@@ -94,7 +94,7 @@ class Toast(QFrame):
 class ToastStack(QWidget):
     """Up to three messages over `host`, the newest lowest; an older one gives way."""
 
-    def __init__(self, host: QWidget, lift: int = 40) -> None:
+    def __init__(self, host: QWidget, lift: int = 78) -> None:
         super().__init__(host)
         self.setObjectName("toasts")
         self._host = host

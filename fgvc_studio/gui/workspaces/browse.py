@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from fgvc_studio.domain.events import ItemsAdded, OpChanges
 from fgvc_studio.domain.records import Mark
@@ -109,6 +109,7 @@ class BrowseWorkspace(Workspace):
         store = preferences.store()
         for name in _SPLITTERS:
             store.setValue(f"browse/{name}", getattr(self, name).saveState())
+        preferences.remember("browse/legend", self.map.bar.legend.isChecked())
         if self._viewer:
             self._viewer.close()
         self.identify_box.hide()
@@ -290,7 +291,7 @@ class BrowseWorkspace(Workspace):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        self.across = splitter(Qt.Orientation.Horizontal, [620, 460], self.grid, self.map)
+        self.across = splitter(Qt.Orientation.Horizontal, [520, 560], self.grid, self.map)
         below = stacked(self.categories.tree, self.categories.favourites)
         below.setMinimumHeight(120)
         self.down = splitter(Qt.Orientation.Vertical, [600, 190], self.across, below)
@@ -302,6 +303,8 @@ class BrowseWorkspace(Workspace):
         self.grid.setMinimumSize(220, 180)
         self.map.setMinimumSize(220, 180)
         column.addWidget(self.centre)
+        self.map.bar.legend.setChecked(preferences.flag("browse/legend"))
+        self.inspector.pane.findChild(QSplitter).setSizes([380, 420])
         for name in _SPLITTERS:
             saved = preferences.store().value(f"browse/{name}")
             if isinstance(saved, QByteArray):
@@ -330,9 +333,7 @@ class BrowseWorkspace(Workspace):
         )
         self.grid.activated.connect(lambda _item: self.open_photo())
         self.map.item_activated.connect(self._jump)
-        self.thumbnails.ready.connect(
-            lambda ids: [self.map.thumbnail_ready(i) for i in ids]
-        )
+        self.thumbnails.ready.connect(lambda ids: [self.map.thumbnail_ready(i) for i in ids])
         self.identify_box.chosen.connect(self.control.label)
         self.identify_box.create_requested.connect(
             lambda name: self.control.label_new(name, self._new_parent())
@@ -381,9 +382,11 @@ class BrowseWorkspace(Workspace):
         for command, handler in table.items():
             actions.connect(command, handler)
         actions.set_condition("acting", lambda: len(selection.acting()) > 0)
+        writable = not self.context.studio.store.read_only
+        actions.set_condition("deciding", lambda: writable and len(selection.acting()) > 0)
         actions.set_condition("back", lambda: views.can_go_back)
         actions.set_condition("forward", lambda: views.can_go_forward)
-        actions.set_condition("space", lambda: bool(self.maps.space))
+        actions.set_condition("space", lambda: writable and bool(self.maps.space))
         views.moved.connect(actions.refresh)
         selection.changed.connect(actions.refresh)
         selection.current_changed.connect(actions.refresh)

@@ -78,9 +78,7 @@ class BrowseCategories(QObject):
         )
         name, agreed = QInputDialog.getText(self._host, title, self.tr("Name"))
         if agreed and name.strip():
-            self._try(
-                lambda: self._context.studio.labelling.add_category(name, parent_id or None)
-            )
+            self._try(lambda: self._context.studio.labelling.add_category(name, parent_id or None))
 
     def _counts(self) -> dict[int, tuple[int, int, int]]:
         counts = self._context.studio.catalogue.counts()
@@ -100,9 +98,7 @@ class BrowseCategories(QObject):
         )
         tree.add_requested.connect(self.add)
         tree.merge_requested.connect(self._merge)
-        tree.remove_requested.connect(
-            lambda c: self._try(lambda: labelling.remove_category(c))
-        )
+        tree.remove_requested.connect(lambda c: self._try(lambda: labelling.remove_category(c)))
         tree.favourite_requested.connect(self._set_favourite)
         favourites.label_requested.connect(control.label)
         favourites.slot_set.connect(self._set_favourite)

@@ -119,9 +119,7 @@ class BrowseController(QObject):
         if not len(named) and self._shown_for in items and self._suggestions:
             category = self._suggestions[0][0]
         if self._agreed(self.tr("Strike out {n}?"), len(items), self.tr("Strike out")):
-            self._decide(
-                len(items), lambda: self._context.studio.labelling.reject(items, category)
-            )
+            self._decide(len(items), lambda: self._context.studio.labelling.reject(items, category))
 
     def mark(self, mark: Mark) -> None:
         """Set a mark, or clear it where all have it."""

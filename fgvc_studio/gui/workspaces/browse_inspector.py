@@ -156,7 +156,8 @@ def pictures_of(context: Context, ids: list[int]) -> list[Picture | None]:
     """Where the pictures of items come from (called by the thumbnail lane)."""
     columns = context.studio.catalogue.columns
     boxed = [i for i in ids if 0 < i <= columns.n and columns.has_box[i - 1]]
-    boxes = {item.id: item.box for item in context.studio.store.images.items(boxed)}
+    found = context.studio.store.images.items(boxed) if boxed else []
+    boxes = {item.id: item.box for item in found}
     return [
         Picture(
             int(columns.image_ids[i - 1]),

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from fgvc_studio.domain.embeddings import Map2D
 from fgvc_studio.domain.events import MapChanged
 from fgvc_studio.domain.records import LabelSource, Mark
-from fgvc_studio.gui import theme
+from fgvc_studio.gui import preferences, theme
 from fgvc_studio.gui.job_thread import Job
 from fgvc_studio.gui.widgets.category_swatch import colour_of
 from fgvc_studio.gui.widgets.map_canvas import LegendRow, MapCanvas
@@ -48,7 +48,7 @@ class BrowseMap(QObject):
         studio = self._context.studio
         return self._context.jobs.add(
             self.tr("Embed the images"),
-            lambda: studio.embedding.run(threads=0),
+            lambda: studio.embedding.run(threads=preferences.cores_for_jobs()),
             lambda _result: self.draw(),
             key="embed",
         )

@@ -134,6 +134,8 @@ class HistoryWorkspace(Workspace):
         self.verb.setAccessibleName(self.tr("Kind"))
         self.who = QComboBox()
         self.who.setAccessibleName(self.tr("Who"))
+        for box in (self.verb, self.who):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.text.textChanged.connect(self._refilter)
         self.verb.currentIndexChanged.connect(self._refilter)
         self.who.currentIndexChanged.connect(self._refilter)
@@ -239,11 +241,14 @@ class HistoryWorkspace(Workspace):
             and (not who or o.who == who)
             and all(w in f"{o.summary} {o.who} {o.verb}".casefold() for w in wanted)
         ]
-        self.model.set_rows(rows)
+        taken_back = frozenset(
+            o.target for o in self._operations if o.verb == "reverse" and o.target and not o.undone
+        )
+        self.model.set_rows(rows, taken_back)
         self.empty.setVisible(not self._operations)
         self.table.setVisible(bool(self._operations))
         total = len(self._operations)
-        text = self.tr("{n} operations").format(n=words.count(len(rows)))
+        text = self.tr("operations: {n}").format(n=words.count(len(rows)))
         if len(rows) != total:
             text = self.tr("{n} of {total} operations").format(
                 n=words.count(len(rows)), total=words.count(total)
@@ -259,7 +264,9 @@ class HistoryWorkspace(Workspace):
         self._items = np.empty(0, np.int64)
         self.strip.show_images([])
         self.show_button.setEnabled(False)
-        self.reverse_button.setEnabled(bool(operation and not operation.undone))
+        self.reverse_button.setEnabled(
+            bool(operation and operation.kind == "do" and self.model.in_force(operation))
+        )
         if operation is None:
             self.heading.setText(self.tr("Choose an operation"))
             self.facts.setText("")

@@ -43,7 +43,7 @@ def test_agrees_with_plain_loops_in_any_batches():
     hashes = some_hashes(rng, 300)
     aspects = rng.choice([1.0, 1.01, 1.5], 300)
     expected = reference(hashes, aspects)
-    assert 60 < np.count_nonzero(expected) < 240
+    assert 40 < np.count_nonzero(expected) < 240
     ids = np.arange(1, 301)
     for batch in (1, 7, 300):
         index = NearDuplicates(ids[:0], hashes[:0], aspects[:0])
