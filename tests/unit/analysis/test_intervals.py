@@ -54,10 +54,19 @@ def test_statistic_of_tables_equals_scikit_learn_on_the_same_draws():
         [(c.of_item, lambda counts, c=c: nmi(c, counts)) for c in tables], resamples=30
     )
     drawn = np.random.default_rng(0).integers(0, 60, (30, 60))
-    expected = [
-        np.mean([normalized_mutual_info_score(y[d], p[d]) for p in runs]) for d in drawn
-    ]
-    np.testing.assert_allclose(found, np.quantile(expected, [0.025, 0.975]))
+    expected = [np.mean([normalized_mutual_info_score(y[d], p[d]) for p in runs]) for d in drawn]
+    value = np.mean([normalized_mutual_info_score(y, p) for p in runs])
+    low, high = np.quantile(expected, [0.025, 0.975]) - (np.mean(expected) - value)
+    np.testing.assert_allclose(found, (low, high))
+
+
+def test_interval_holds_the_value_where_resampling_flatters():
+    """Many small groups: the plain percentiles of NMI would all lie above its value."""
+    rng = np.random.default_rng(8)
+    y = np.repeat(np.arange(60), 5)
+    cells = Cells.of(np.where(rng.random(300) < 0.5, y, rng.integers(0, 60, 300)), y)
+    low, high = intervals.bootstrap_statistics([(cells.of_item, lambda c: nmi(cells, c))])
+    assert low < nmi(cells, cells.counts())[0] < high
 
 
 def test_paired_difference_is_narrower_than_the_parts():

@@ -49,9 +49,7 @@ def test_equals_plain_loops(monkeypatch, block):
     own = queries.copy()
     own[10:20] = -1
     found = retrieval(x, y, x[queries], y[queries], own)
-    expected = np.array(
-        [plain(x, y, x[q], y[q], o) for q, o in zip(queries, own, strict=True)]
-    ).T
+    expected = np.array([plain(x, y, x[q], y[q], o) for q, o in zip(queries, own, strict=True)]).T
     np.testing.assert_allclose(found.first_hit, expected[0])
     np.testing.assert_allclose(found.map_at_r, expected[1])
     np.testing.assert_allclose(found.average_precision, expected[2])

@@ -40,9 +40,7 @@ def test_vote_equals_plain_loops(blobs, monkeypatch, inside):
     own = rows if inside else None
     gallery = np.arange(240) if inside else np.setdiff1d(np.arange(240), rows)
     found = probes.weighted_knn(x[gallery], names[gallery], x[rows], own=own)
-    expected = [
-        plain_vote(x[gallery], names[gallery], x[r], 10, r if inside else -1) for r in rows
-    ]
+    expected = [plain_vote(x[gallery], names[gallery], x[r], 10, r if inside else -1) for r in rows]
     assert found.tolist() == expected
 
 
