@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fgvc_studio.domain.records import Box, Duplicate, ImageRecord, Item, NewImage, Skipped
 from fgvc_studio.store.columns import ItemColumns
-from fgvc_studio.store.database import Database
+from fgvc_studio.store.database import Database, storable
 
 _IMAGE = (
     "i.id, i.root_id, i.path, i.size_bytes, i.mtime_ns, i.sha256, i.width, i.height, i.phash, "
@@ -41,9 +41,8 @@ def _fast(values: Sequence[Any], kind: Any = np.float64) -> NDArray[Any]:
 
 
 def _record(row: tuple[Any, ...]) -> ImageRecord:
-    return ImageRecord(
-        row[0], row[1], os.fsdecode(row[2]), *row[3:11], Duplicate(row[11]), row[12]
-    )
+    before, after = row[:2], row[3:11]
+    return ImageRecord(*before, os.fsdecode(row[2]), *after, Duplicate(row[11]), row[12])  # type: ignore[call-arg]
 
 
 class Images:
@@ -64,8 +63,10 @@ class Images:
     def roots(self) -> list[Root]:
         """All roots with their absolute paths."""
         return [
-            Root(i, self._folder / path if relative else Path(path), bool(relative))
-            for i, path, relative in self._db.rows("SELECT id, path, relative FROM roots")
+            Root(i, self._folder / os.fsdecode(path), bool(relative))
+            for i, path, relative in self._db.rows(
+                "SELECT id, path, relative FROM roots ORDER BY id"
+            )
         ]
 
     def add_root(self, path: Path) -> int:
@@ -88,11 +89,11 @@ class Images:
                 (*self._root_text(path), root_id),
             )
 
-    def _root_text(self, path: Path) -> tuple[str, int]:
-        absolute = Path(os.path.abspath(path))
-        if absolute.is_relative_to(self._folder):
-            return absolute.relative_to(self._folder).as_posix(), 1
-        return os.fspath(absolute), 0
+    def _root_text(self, path: Path) -> tuple[str | bytes, int]:
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100  (keeps links, drops "..")
+        inside = absolute.is_relative_to(self._folder)
+        text = absolute.relative_to(self._folder).as_posix() if inside else os.fspath(absolute)
+        return (text if storable(text) == text else os.fsencode(text)), int(inside)
 
     # ---- reading ---------------------------------------------------------------------------
     def count(self) -> int:
@@ -188,7 +189,7 @@ class Images:
         wanted: dict[bytes, list[tuple[str, int | None]]] = {}
         for text in paths:
             wanted.setdefault(os.fsencode(text), []).append((text, None))
-            if os.path.isabs(text):
+            if Path(text).is_absolute():
                 for root in roots:
                     if Path(text).is_relative_to(root.path):
                         inside = Path(text).relative_to(root.path).as_posix()
@@ -316,5 +317,5 @@ class Images:
         with self._db.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO skipped VALUES (?,?,?)",
-                [(root_id, os.fsencode(s.path), s.reason) for s in skipped],
+                [(root_id, os.fsencode(s.path), storable(s.reason)) for s in skipped],
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,7 +44,12 @@ class Current:
     """Holds the recording of the moment, so that repositories refuse to write outside one."""
 
     def __init__(self) -> None:
-        self.recording: Recording | None = None
+        self._recording: Recording | None = None
+        self._thread = 0
+
+    def hold(self, recording: Recording | None) -> None:
+        """Let this thread write into `recording`, or (None) end that."""
+        self._recording, self._thread = recording, threading.get_ident()
 
     def require(self) -> Recording:
         """The recording of the moment.
@@ -50,8 +57,8 @@ class Current:
         Raises
         ------
         RuntimeError
-            Outside a recording: a decision would not be undoable.
+            Outside a recording of this thread: a decision would not be undoable.
         """
-        if self.recording is None:
+        if self._recording is None or self._thread != threading.get_ident():
             raise RuntimeError("decisions are written inside operations.record() only")
-        return self.recording
+        return self._recording
