@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ from fgvc_studio.store.npy_log import NpyLog
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}")
 COMMIT_EVERY = 2.0
+VECTORS, IDS = "vectors.npy", "item_ids.npy"
+SORTED_VECTORS, SORTED_IDS = "vectors.sorted.npy", "sorted_ids.npy"
+_FACTS = {"backbone": str, "dim": int, "key": str, "runtime": str, "created": (int, float)}
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -42,8 +47,8 @@ class SpaceWriter:
     """
 
     def __init__(self, folder: Path, dim: int) -> None:
-        self._vectors = NpyLog(folder / "vectors.npy", np.dtype(np.float32), dim)
-        self._ids = NpyLog(folder / "item_ids.npy", np.dtype(np.int64), None)
+        self._vectors = NpyLog(folder / VECTORS, np.dtype(np.float32), dim)
+        self._ids = NpyLog(folder / IDS, np.dtype(np.int64), None)
         rows = min(self._vectors.rows, self._ids.rows)
         self._vectors.truncate(rows)
         self._ids.truncate(rows)
@@ -78,29 +83,47 @@ class SpaceWriter:
 
 
 def _sort_files(folder: Path, ids: NDArray[np.int64]) -> None:
-    """Rewrite a space in order of item id; ids are removed first, so a kill costs no truth."""
+    """Rewrite a space in order of item id.
+
+    The sorted vectors are written beside the old ones; from the moment the sorted ids have their
+    name, the sorted pair is what counts (see `_current_files`), wherever a kill comes.
+    """
     _, order = np.unique(ids, return_index=True)
-    vectors = np.load(folder / "vectors.npy", mmap_mode="r")
-    temporary = folder / "vectors.sorted.npy"
+    vectors = np.load(folder / VECTORS, mmap_mode="r")
     out = np.lib.format.open_memmap(
-        temporary, "w+", np.dtype(np.float32), (len(order), vectors.shape[1])
+        folder / SORTED_VECTORS, "w+", np.dtype(np.float32), (len(order), vectors.shape[1])
     )
     for at in range(0, len(order), 8192):
         out[at : at + 8192] = vectors[order[at : at + 8192]]
     out.flush()
     del out, vectors
-    np.save(folder / "ids.sorted.npy", ids[order])
-    (folder / "ids.sorted.npy").replace(folder / "sorted_ids.npy")
+    _sync(folder / SORTED_VECTORS)
+    buffer = io.BytesIO()
+    np.save(buffer, ids[order])
+    write_atomic(folder / SORTED_IDS, buffer.getvalue())
     finish_sort(folder)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def finish_sort(folder: Path) -> None:
     """Move sorted files into place; also called on opening, when a kill came in between."""
-    marker = folder / "sorted_ids.npy"
-    if marker.exists():
-        if (folder / "vectors.sorted.npy").exists():
-            (folder / "vectors.sorted.npy").replace(folder / "vectors.npy")
-        marker.replace(folder / "item_ids.npy")
+    if (folder / SORTED_IDS).exists():
+        if (folder / SORTED_VECTORS).exists():
+            (folder / SORTED_VECTORS).replace(folder / VECTORS)
+        (folder / SORTED_IDS).replace(folder / IDS)
+    (folder / SORTED_VECTORS).unlink(missing_ok=True)
+
+
+def _current_files(folder: Path) -> tuple[Path, Path]:
+    """The files of vectors and ids that belong together now."""
+    if not (folder / SORTED_IDS).exists():
+        return folder / VECTORS, folder / IDS
+    vectors = folder / SORTED_VECTORS
+    return vectors if vectors.exists() else folder / VECTORS, folder / SORTED_IDS
 
 
 class Arrays:
@@ -135,12 +158,16 @@ class Arrays:
             No such space, or its description is damaged.
         """
         try:
-            found: dict[str, Any] = msgspec.json.decode((self._path(name) / "meta.json").read_bytes())
+            found: dict[str, Any] = msgspec.json.decode(
+                (self._path(name) / "meta.json").read_bytes()
+            )
+            if not all(isinstance(found[k], kind) for k, kind in _FACTS.items()):
+                raise TypeError("its description has the wrong types")
         except FileNotFoundError as error:
             raise UserError(f"There is no space {name}.", "Compute embeddings first.") from error
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, KeyError, TypeError) as error:
             raise UserError(
-                f"The space {name} is damaged: {error}", "Delete its folder and embed again."
+                f"The space {name} is damaged ({error}).", "Delete its folder and embed again."
             ) from error
         return found
 
@@ -163,7 +190,7 @@ class Arrays:
             dim=int(meta["dim"]),
             key=str(meta["key"]),
             runtime=str(meta["runtime"]),
-            done=NpyLog.rows_of(folder / "item_ids.npy"),
+            done=min(map(NpyLog.rows_of, _current_files(folder))),
             total=self._count(),
             created=float(meta["created"]),
             maps=tuple(sorted(p.stem[4:] for p in folder.glob("map-*.npz"))),
@@ -205,11 +232,20 @@ class Arrays:
         UserError
             No such space, or no vectors yet.
         """
-        info, folder = self._info(name), self._path(name)
-        if not info.done:
-            raise UserError(f"The space {name} holds no vectors yet.", "Compute embeddings first.")
-        ids = np.load(folder / "item_ids.npy")
-        vectors = np.load(folder / "vectors.npy", mmap_mode="r")[: len(ids)]
+        for _ in range(3):  # a writer may be moving its sorted files into place right now
+            info, files = self._info(name), _current_files(self._path(name))
+            if not info.done:
+                raise UserError(
+                    f"The space {name} holds no vectors yet.", "Compute embeddings first."
+                )
+            try:
+                vectors, ids = (NpyLog.mapped(f, info.done) for f in files)
+                break
+            except (OSError, ValueError):
+                continue
+        else:
+            raise UserError(f"The space {name} cannot be read.", "Try again, or embed again.")
+        ids = np.array(ids)
         if len(ids) > 1 and (np.diff(ids) <= 0).any():  # a writer was killed, or is still at work
             ids, order = np.unique(ids, return_index=True)
             vectors = vectors[order]
@@ -232,8 +268,8 @@ class Arrays:
         """A kept map; None when there is none or it is damaged."""
         path = self._path(space) / f"map-{method}.npz"
         try:
-            with np.load(path) as data:
+            with path.open("rb") as file, np.load(file) as data:
                 groups = data["groups"] if "groups" in data else None
                 return Map2D(space, method, data["xy"], data["item_ids"], groups)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None

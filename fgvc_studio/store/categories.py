@@ -92,7 +92,9 @@ class Categories:
     def rename(self, category_id: int, name: str) -> None:
         """Give another name; a provisional category stays provisional."""
         self._current.require()
-        self._db.writer.execute("UPDATE categories SET name=? WHERE id=?", (storable(name), category_id))
+        self._db.writer.execute(
+            "UPDATE categories SET name=? WHERE id=?", (storable(name), category_id)
+        )
 
     def move(self, category_id: int, parent_id: int | None) -> None:
         """Hang under another parent.

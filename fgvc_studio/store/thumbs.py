@@ -69,7 +69,9 @@ class Thumbs:
         ids = [int(i) for i in image_ids]
         found: dict[int, bytes | None] = dict.fromkeys(ids)
         with self._mended() as db:
-            sql = "SELECT image_id, jpeg FROM thumbs WHERE image_id IN (SELECT value FROM carray(?))"
+            sql = (
+                "SELECT image_id, jpeg FROM thumbs WHERE image_id IN (SELECT value FROM carray(?))"
+            )
             rows: list[tuple[Any, ...]] = db.execute(sql, (carray(ids),)).fetchall()
             for image_id, jpeg in rows:
                 found[image_id] = jpeg
@@ -103,5 +105,7 @@ def _connect(name: str) -> apsw.Connection:
     db.set_busy_timeout(5000)
     if name != ":memory:":
         db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF")
-    db.execute("CREATE TABLE IF NOT EXISTS thumbs (image_id INTEGER PRIMARY KEY, jpeg BLOB NOT NULL)")
+    db.execute(
+        "CREATE TABLE IF NOT EXISTS thumbs (image_id INTEGER PRIMARY KEY, jpeg BLOB NOT NULL)"
+    )
     return db

@@ -121,9 +121,7 @@ def test_the_tree(shop):
         shop.store.categories.get(99)
     shop.do(lambda s: s.categories.rename(species, "chrysippus"))
     assert shop.store.categories.find("chrysippus").provisional
-    assert shop.do(
-        lambda s: s.categories.add_name(species, "Monarch", NameKind.VERNACULAR)
-    ) is None
+    assert shop.do(lambda s: s.categories.add_name(species, "Monarch", NameKind.VERNACULAR)) is None
     shop.do(lambda s: s.categories.remove_name(found.names[0].id))
     assert shop.store.categories.get(species).names == ()
 

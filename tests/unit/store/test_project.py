@@ -49,10 +49,10 @@ def filled(path):
 
 
 def test_create_and_open(tmp_path):
-    with ProjectStore.create(tmp_path / "Żuki \"x\".fgvc") as store:
+    with ProjectStore.create(tmp_path / 'Żuki "x".fgvc') as store:
         identity = store.id
         assert store.name == 'Żuki "x"' and not store.read_only
-    with ProjectStore.open(tmp_path / "Żuki \"x\".fgvc") as store:
+    with ProjectStore.open(tmp_path / 'Żuki "x".fgvc') as store:
         assert (store.id, store.name) == (identity, 'Żuki "x"')
     with ProjectStore.create(tmp_path / "b", name="two\nlines") as store:
         assert store.name == "two\nlines" and store.id != identity
