@@ -269,7 +269,7 @@ class Arrays:
         path = self._path(space) / f"map-{method}.npz"
         try:
             with path.open("rb") as file, np.load(file) as data:
-                groups = data["groups"] if "groups" in data else None
+                groups = data.get("groups")
                 return Map2D(space, method, data["xy"], data["item_ids"], groups)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ BUSY_MS = 10_000
 
 
 def storable(text: str) -> str:
-    """`text` as SQLite can keep it: undecodable bytes of file names become ``\\udcxx``."""
+    r"""`text` as SQLite can keep it: undecodable bytes of file names become ``\udcxx``."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -131,15 +133,24 @@ class Database:
         with plain_faults(self.path):
             return self._connection().execute(sql, values).fetchall()
 
-    def arrays(
-        self, sql: str, values: Sequence[Any], names: Sequence[tuple[str, Any]]
-    ) -> NDArray[Any]:
-        """A query as a structured array ``(K,)`` with fields `names` (name, type), in order.
+    def numbers(self, sql: str, values: Sequence[Any] = (), *, width: int) -> NDArray[np.float64]:
+        """A query of numbers as columns ``(width, K)``; None becomes nan.
 
-        Rows are converted as they come, so that a million of them need no list of tuples.
+        Rows are converted as they come, so that a million of them need no list of tuples. Whole
+        numbers are exact up to 2**53.
         """
         with plain_faults(self.path):
-            return np.fromiter(self._connection().execute(sql, values), np.dtype(list(names)))
+            rows = chain.from_iterable(self._connection().execute(sql, values))
+            return np.fromiter(rows, np.float64).reshape(-1, width).T
+
+    def texts(self, sql: str, values: Sequence[Any] = ()) -> list[str]:
+        """A query of one column of encoded file names, decoded."""
+        found: list[str] = []
+        with plain_faults(self.path):
+            cursor = self._connection().execute(sql, values)
+            while part := [row[0] for row in islice(cursor, 50_000)]:
+                found += os.fsdecode(b"\0".join(part)).split("\0")
+        return found
 
     def value(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """First column of the first row, None without rows."""

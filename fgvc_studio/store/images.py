@@ -36,10 +36,6 @@ def carray(ids: NDArray[np.int64] | Sequence[int]) -> Any:
     return apsw.carray(np.ascontiguousarray(ids if len(ids) else [-1], np.int64))
 
 
-def _fast(values: Sequence[Any], kind: Any = np.float64) -> NDArray[Any]:
-    return np.fromiter(values, kind, len(values))
-
-
 def _record(row: tuple[Any, ...]) -> ImageRecord:
     before, after = row[:2], row[3:11]
     return ImageRecord(*before, os.fsdecode(row[2]), *after, Duplicate(row[11]), row[12])  # type: ignore[call-arg]
@@ -181,7 +177,7 @@ class Images:
         return [found[i] for i in ids.tolist()]
 
     def items_of_paths(self, paths: Sequence[str]) -> dict[str, int]:
-        """First item of each path, given relative to its root or absolute; unknown ones left out."""
+        """First item of each path, relative to its root or absolute; unknown ones left out."""
         found: dict[str, int] = {}
         roots = self.roots()
         wanted: dict[bytes, list[tuple[str, int | None]]] = {}
@@ -216,29 +212,43 @@ class Images:
 
     def columns(self, first: int = 1) -> ItemColumns:
         """Columns of the items from `first` on."""
-        rows = self._db.rows(
-            "SELECT t.id, t.image_id, i.width, i.height, i.duplicate, "
-            "CASE WHEN i.duplicate_of IS NULL THEN 0 ELSE coalesce((SELECT min(o.id) FROM items o "
-            "WHERE o.image_id=i.duplicate_of), 0) END, "
-            "t.x IS NOT NULL, i.path, i.mtime_ns, coalesce(t.width, 0), coalesce(t.height, 0) "
+        image, width, height, duplicate, mtime = self._db.numbers(
+            "SELECT t.image_id, i.width, i.height, i.duplicate, i.mtime_ns "
             "FROM items t JOIN images i ON i.id=t.image_id WHERE t.id>=? ORDER BY t.id",
             (first,),
+            width=5,
         )
-        if not rows:
-            rows_t: list[Sequence[Any]] = [()] * 11
-        else:
-            rows_t = list(zip(*rows, strict=True))
-        box = _fast(rows_t[6], bool)
+        boxed, box_width, box_height = self._db.numbers(
+            "SELECT id, width, height FROM items WHERE id>=? AND x IS NOT NULL",
+            (first,),
+            width=3,
+        )
+        copy, original = self._db.numbers(
+            "SELECT t.id, (SELECT min(o.id) FROM items o WHERE o.image_id=i.duplicate_of) AS other "
+            "FROM images i JOIN items t ON t.image_id=i.id "
+            "WHERE i.duplicate_of IS NOT NULL AND t.id>=? AND other IS NOT NULL",
+            (first,),
+            width=2,
+        )
+        has_box = np.zeros(len(image), bool)
+        duplicate_of = np.zeros(len(image), np.int64)
+        at = boxed.astype(np.int64) - first
+        has_box[at], width[at], height[at] = True, box_width, box_height
+        duplicate_of[copy.astype(np.int64) - first] = original
         return ItemColumns(
-            item_ids=_fast(rows_t[0], np.int64),
-            image_ids=_fast(rows_t[1], np.int64),
-            width=np.where(box, _fast(rows_t[9]), _fast(rows_t[2])).astype(np.int32),
-            height=np.where(box, _fast(rows_t[10]), _fast(rows_t[3])).astype(np.int32),
-            duplicate=_fast(rows_t[4], np.uint8),
-            duplicate_of=_fast(rows_t[5], np.int64),
-            has_box=box,
-            paths=[os.fsdecode(p) for p in rows_t[7]],
-            mtime=_fast(rows_t[8]) / 1e9,
+            item_ids=np.arange(first, first + len(image), dtype=np.int64),
+            image_ids=image.astype(np.int64),
+            width=width.astype(np.int32),
+            height=height.astype(np.int32),
+            duplicate=duplicate.astype(np.uint8),
+            duplicate_of=duplicate_of,
+            has_box=has_box,
+            paths=self._db.texts(
+                "SELECT i.path FROM items t JOIN images i ON i.id=t.image_id "
+                "WHERE t.id>=? ORDER BY t.id",
+                (first,),
+            ),
+            mtime=mtime / 1e9,
         )
 
     # ---- writing ---------------------------------------------------------------------------

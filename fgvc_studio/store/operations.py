@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -51,6 +52,15 @@ def _tables(changeset: bytes, items: NDArray[np.int64]) -> tuple[frozenset[str],
         return names, len(items)
     changes = [change.name for change in apsw.Changeset.iter(changeset)]
     return frozenset(changes), len(items) or len(changes)
+
+
+def _pack(items: NDArray[np.int64]) -> bytes:
+    """Ascending ids as compressed steps: a tenth of their size."""
+    return zlib.compress(np.diff(items, prepend=0).astype("<i8").tobytes(), 1)
+
+
+def _unpack(blob: bytes) -> NDArray[np.int64]:
+    return np.cumsum(np.frombuffer(zlib.decompress(blob), "<i8"), dtype=np.int64)
 
 
 class Operations:
@@ -114,7 +124,7 @@ class Operations:
             "tables, items, changeset) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 recording.at, recording.who, self._host, kind, verb, summary, count,
-                recording.run_id, target, ",".join(sorted(tables)), items.tobytes(), changeset,
+                recording.run_id, target, ",".join(sorted(tables)), _pack(items), zlib.compress(changeset, 1),
             ),
         )  # fmt: skip
         operation = Operation(
@@ -206,7 +216,7 @@ class Operations:
         rows = self._db.rows("SELECT changeset, items FROM operations WHERE id=?", (operation_id,))
         if not rows:
             raise KeyError(operation_id)
-        return bytes(rows[0][0]), np.frombuffer(rows[0][1], np.int64)
+        return zlib.decompress(rows[0][0]), _unpack(rows[0][1])
 
     def _apply(self, changeset: bytes) -> None:
         conflicts: list[str] = []
@@ -258,7 +268,7 @@ class Operations:
                 break
             before = rows[-1][0]
             for row in rows:
-                items = np.frombuffer(row[11], np.int64)
+                items = _unpack(row[11])
                 at = int(np.searchsorted(items, item_id))
                 if at < len(items) and items[at] == item_id:
                     sentence = self._sentence(row[0], item_id, names)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.domain.events import OpChanges
+from fgvc_studio.store.columns import ascending
 
 
 class Recording:
@@ -31,13 +32,15 @@ class Recording:
 
     def touch(self, item_ids: NDArray[np.int64]) -> None:
         """Note items whose decisions this operation may change."""
-        self._items.append(np.asarray(item_ids, np.int64).ravel())
+        ids = np.asarray(item_ids, np.int64).ravel()
+        if not self._items or not np.array_equal(ids, self._items[-1]):
+            self._items.append(ids)
 
     def items(self) -> NDArray[np.int64]:
         """Touched items, sorted and unique."""
         if not self._items:
             return np.empty(0, np.int64)
-        return np.unique(np.concatenate(self._items))
+        return ascending(np.concatenate(self._items))
 
 
 class Current:

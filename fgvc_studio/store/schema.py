@@ -1,6 +1,7 @@
 """Tables and numbered migrations.
 
-`DECISIONS` are recorded by the session extension; the other tables hold facts.
+`DECISIONS` are recorded by the session extension; the other tables hold facts. In ``operations``,
+``changeset`` is a zlib stream, ``items`` one of the steps between ascending int64 ids.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import sys
 import time
 
 import apsw
-import numpy as np
 from store_kit import Shop, new_images
 
 from fgvc_studio.store.project import ProjectStore
@@ -43,12 +42,12 @@ def expected(store, upto):
     """Labels by following the log up to an operation, newest standing decision wins."""
     label = {}
     rows = store._db.rows(
-        "SELECT id, kind, target, items FROM operations WHERE id<=? ORDER BY id", (upto,)
+        "SELECT id, kind, target FROM operations WHERE id<=? ORDER BY id", (upto,)
     )
-    undone = {target for _, kind, target, _ in rows if kind == "undo"}
-    for number, kind, _, blob in rows:
+    undone = {target for _, kind, target in rows if kind == "undo"}
+    for number, kind, _ in rows:
         if kind == "do" and number not in undone:
-            for item in np.frombuffer(blob, np.int64).tolist():
+            for item in store.operations.items_of(number).tolist():
                 label[item] = number
     return label
 
