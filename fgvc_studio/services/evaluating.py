@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class Evaluating:
         queries: Sequence[str] | None = None,
         categories: str = "all",
         seed: int = 0,
-    ) -> Generator[Progress, None, dict[str, object]]:
+    ) -> Generator[Progress, None, dict[str, Any]]:
         """Score a space; nothing is written.
 
         Parameters
