@@ -123,8 +123,7 @@ class Evaluating:
         label, split = truth.label[places], truth.split[places]
         usable = label >= 0
         if categories != "all":
-            in_project = truth.labelled[np.maximum(label, 0)]
-            usable &= in_project if categories == "known" else ~in_project
+            usable[usable] = truth.labelled[label[usable]] == (categories == "known")
         if not usable.any():
             raise UserError(*_nothing(categories, truth))
         in_gallery = usable & _in_splits(split, usable, gallery, "gallery")

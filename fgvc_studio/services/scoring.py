@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CLUSTER_SEEDS = ((5_000, 10), (1 << 62, 3))
 """Runs of k-means for up to so many items: one run alone is off by 3 to 4 points (sd)."""
+PROBE_LIMIT = 20_000
+"""The probe learns from a random sample of a larger gallery."""
 UMAP_LEAST = 32
 """Fewer items make no UMAP."""
 
@@ -183,12 +185,15 @@ def linear_probe(task: Task) -> Job:
     yield Progress(0, 0, "Linear probe")
     if not task.disjoint:
         raise NotScored("It needs a gallery and queries that share no item.")
-    labels = task.label[task.gallery]
+    rows = task.gallery
+    if len(rows) > PROBE_LIMIT:
+        rows = np.random.default_rng(task.seed).choice(rows, PROBE_LIMIT, replace=False)
+    labels = task.label[rows]
     if len(np.unique(labels)) < 2:
         raise NotScored("The gallery holds one category only.")
     named = yield from task.lane().run(
         probes.linear_probe,
-        task.unscaled(task.gallery),
+        task.unscaled(rows),
         labels,
         task.unscaled(task.queries),
         title="Linear probe",

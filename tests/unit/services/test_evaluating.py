@@ -222,6 +222,14 @@ def test_bad_truth_files(made, tmp_path, rows, header, what):
         drive(studio.evaluating.run("blobs", truth=file))
 
 
+@pytest.mark.parametrize("categories", ["all", "known", "novel"])
+def test_without_labels_there_is_nothing_to_score(made, categories):
+    studio, _, true, _ = made
+    studio.labelling.unlabel(np.arange(len(true)) + 1)
+    with pytest.raises(UserError):
+        drive(studio.evaluating.run("blobs", categories=categories))
+
+
 def test_many_queries_are_sampled(made, monkeypatch):
     studio, *_ = made
     monkeypatch.setattr(evaluating, "QUERY_LIMIT", 30)
