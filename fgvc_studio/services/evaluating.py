@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 CATEGORIES = ("all", "known", "novel")
-QUERY_LIMIT = 20_000
+QUERY_LIMIT = 10_000
 """Above this number the queries are a random sample; the report's ``n`` tells."""
 
 Mask = NDArray[np.bool_]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CLUSTER_SEEDS = ((5_000, 10), (1 << 62, 3))
 """Runs of k-means for up to so many items: one run alone is off by 3 to 4 points (sd)."""
+QUERY_BLOCK = 512
+"""Queries ranked between two reports."""
 PROBE_LIMIT = 20_000
 """The probe learns from a random sample of a larger gallery."""
 UMAP_LEAST = 32
@@ -123,12 +125,20 @@ def jobs() -> list[tuple[str, tuple[str, ...], Callable[[Task], Job]]]:
 
 
 # ---- ranking ---------------------------------------------------------------------------------
-def _retrieval(task: Task, vectors: Vectors) -> Retrieval:
+def _retrieval(task: Task, vectors: Vectors, title: str) -> Generator[Progress, None, Retrieval]:
     from fgvc_studio.analysis import metrics_retrieval
 
-    found = metrics_retrieval.retrieval(
-        vectors[task.gallery], task.label[task.gallery], vectors[task.queries], task.truth, task.own
-    )
+    gallery, labels = vectors[task.gallery], task.label[task.gallery]
+    parts = []
+    for start in range(0, len(task.queries), QUERY_BLOCK):
+        yield Progress(start, len(task.queries), title)
+        part = slice(start, start + QUERY_BLOCK)
+        parts.append(
+            metrics_retrieval.retrieval(
+                gallery, labels, vectors[task.queries[part]], task.truth[part], task.own[part]
+            )
+        )
+    found = metrics_retrieval.Retrieval.joined(parts)
     if not found.scored.any():
         raise NotScored("No query has another item of its category in the gallery.")
     return found
@@ -136,8 +146,7 @@ def _retrieval(task: Task, vectors: Vectors) -> Retrieval:
 
 def ranking(task: Task) -> Job:
     """Recall and mean average precision of the ranked gallery."""
-    yield Progress(0, 0, "Ranking")
-    found = _retrieval(task, task.vectors)
+    found = yield from _retrieval(task, task.vectors, "Ranking")
     return {
         "recall@1": mean(found.recall_at(1)),
         "recall@5": mean(found.recall_at(5)),
@@ -153,13 +162,14 @@ def colour(task: Task) -> Job:
     made = yield from task.histograms(rows)
     vectors = np.zeros((len(task.label), made.shape[1]), np.float32)
     vectors[rows] = made
-    return {"colour_histogram_recall@1": mean(_retrieval(task, vectors).recall_at(1))}
+    found = yield from _retrieval(task, vectors, "Colour histograms")
+    return {"colour_histogram_recall@1": mean(found.recall_at(1))}
 
 
 def discriminant_ranking(task: Task) -> Job:
     """mAP@R and Recall@1 in the discriminant space."""
     yield Progress(0, 0, "Discriminant space")
-    found = _retrieval(task, task.discriminants)
+    found = yield from _retrieval(task, task.discriminants, "Discriminant space")
     return {"lda_map@r": mean(found.map_at_r), "lda_recall@1": mean(found.recall_at(1))}
 
 

@@ -73,6 +73,7 @@ def made(tmp_path, monkeypatch):
     with Studio.open(tmp_path / "p.fgvc", who="tester") as studio:
         monkeypatch.setattr(studio.exploring, "lane", SameProcess)
         monkeypatch.setattr("fgvc_studio.services.scoring.UMAP_LEAST", 1000)
+        monkeypatch.setattr("fgvc_studio.services.scoring.QUERY_BLOCK", 50)
         yield studio, vectors, true, split
 
 
