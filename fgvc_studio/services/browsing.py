@@ -12,9 +12,7 @@ from fgvc_studio.domain.records import Duplicate, LabelSource, Mark, Split
 from fgvc_studio.services.catalogue import Catalogue
 from fgvc_studio.store.project import ProjectStore
 
-State = Literal[
-    "all", "labelled", "unlabelled", "reviewed", "unreviewed", "uncertain", "flagged"
-]
+State = Literal["all", "labelled", "unlabelled", "reviewed", "unreviewed", "uncertain", "flagged"]
 Duplicates = Literal["all", "hide", "only"]
 OrderKey = Literal["import", "name", "category", "confidence", "newest", "date", "given"]
 STATES: tuple[State, ...] = get_args(State)
@@ -162,23 +160,21 @@ def _category_places(catalogue: Catalogue) -> NDArray[np.int64]:
 def _state(catalogue: Catalogue, state: State) -> NDArray[np.bool_]:
     columns = catalogue.columns
     if state == "labelled":
-        return columns.category > 0
+        return np.asarray(columns.category > 0)
     if state == "unlabelled":
-        return columns.category == 0
+        return np.asarray(columns.category == 0)
     if state == "reviewed":
         return columns.reviewed
     if state == "unreviewed":
         return ~columns.reviewed
     if state == "uncertain":
-        return (columns.marks & Mark.UNCERTAIN) != 0
+        return np.asarray((columns.marks & Mark.UNCERTAIN) != 0)
     if state == "flagged":
-        return (columns.marks & Mark.FLAGGED) != 0
+        return np.asarray((columns.marks & Mark.FLAGGED) != 0)
     return np.ones(columns.n, bool)
 
 
-def _metadata_equals(
-    store: ProjectStore, column: str, value: str, n: int
-) -> NDArray[np.bool_]:
+def _metadata_equals(store: ProjectStore, column: str, value: str, n: int) -> NDArray[np.bool_]:
     hit = np.zeros(n, bool)
     for item, text in store.metadata.column(column).items():
         if item <= n and text.casefold() == value.casefold():

@@ -24,7 +24,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}")
 COMMIT_EVERY = 2.0
 VECTORS, IDS = "vectors.npy", "item_ids.npy"
 SORTED_VECTORS, SORTED_IDS = "vectors.sorted.npy", "sorted_ids.npy"
-_FACTS = {"backbone": str, "dim": int, "key": str, "runtime": str, "created": (int, float)}
+_FACTS: dict[str, Any] = {
+    "backbone": str,
+    "dim": int,
+    "key": str,
+    "runtime": str,
+    "created": (int, float),
+}
 
 
 def write_atomic(path: Path, data: bytes) -> None:
