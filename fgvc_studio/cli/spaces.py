@@ -143,7 +143,9 @@ def _box(text: str) -> Box:
     try:
         x, y, width, height = (float(part) for part in text.split(","))
     except ValueError:
-        raise UserError(f"{text} is no box.", "Write X,Y,W,H in pixels, e.g. 10,20,64,64.") from None
+        raise UserError(
+            f"{text} is no box.", "Write X,Y,W,H in pixels, e.g. 10,20,64,64."
+        ) from None
     if width <= 0 or height <= 0:
         raise UserError("The box is empty.", "Width and height must be above 0.")
     return Box(x, y, width, height)

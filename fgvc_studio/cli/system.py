@@ -41,7 +41,9 @@ def doctor(ctx: typer.Context) -> None:
 @app.command()
 def demo(
     ctx: typer.Context,
-    dir: Annotated[Path | None, typer.Option("--dir", help="Where the sample project goes.")] = None,
+    dir: Annotated[
+        Path | None, typer.Option("--dir", help="Where the sample project goes.")
+    ] = None,
     headless: Annotated[
         bool, typer.Option(help="No window: run the whole loop and write a report.")
     ] = False,

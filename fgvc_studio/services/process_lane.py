@@ -95,7 +95,8 @@ class ProcessLane:
         with self._lock, tempfile.TemporaryDirectory(prefix="fgvc-lane-") as folder:
             self.start()
             assert self._pipe is not None and self._process is not None
-            self._pipe.send((function, [_park(a, Path(folder), i) for i, a in enumerate(arguments)]))
+            parked = [_park(a, Path(folder), i) for i, a in enumerate(arguments)]
+            self._pipe.send((function, parked))
             started = time.monotonic()
             finished = False
             try:

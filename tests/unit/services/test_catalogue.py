@@ -76,8 +76,8 @@ def test_counts_add_up_the_tree(tmp_path):
     species, genus = catalogue.ancestors(leaf)[1:]
     work.label([1, 2, 3], leaf)
     work.label([4], species, source=LabelSource.MODEL)
-    counts = catalogue.counts()
-    assert [(counts[c].own, counts[c].total, counts[c].reviewed) for c in (genus, species, leaf)] == [
+    counts = [catalogue.counts()[c] for c in (genus, species, leaf)]
+    assert [(c.own, c.total, c.reviewed) for c in counts] == [
         (0, 4, 3), (1, 4, 3), (3, 3, 3),
     ]  # fmt: skip
     assert catalogue.descendants(species) == {species, leaf}

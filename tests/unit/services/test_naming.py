@@ -23,7 +23,9 @@ def tree():
     return {
         c: Category(
             c, name,
-            names=tuple(CategoryName(c * 10 + k, c, n, NameKind(v)) for k, (n, v) in enumerate(more)),
+            names=tuple(
+                CategoryName(c * 10 + k, c, n, NameKind(v)) for k, (n, v) in enumerate(more)
+            ),
         )
         for c, (name, more) in names.items()
     }  # fmt: skip
