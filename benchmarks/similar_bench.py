@@ -6,6 +6,8 @@ vectors in memory. "cpu" is the time of all threads together. The answers are co
 of numpy, item by item.
 """
 
+# ruff: noqa: E402  (the environment is set before the libraries are loaded)
+
 from __future__ import annotations
 
 import time

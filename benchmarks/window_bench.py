@@ -8,6 +8,8 @@ and flushed, on the GUI thread; pictures are decoded by the lane in between, as 
 counts whatever else the machine does, "cpu" is the GUI thread's own time.
 """
 
+# ruff: noqa: E402  (the environment is set before the libraries are loaded)
+
 from __future__ import annotations
 
 import os
