@@ -142,6 +142,7 @@ class Evaluating:
             fit = np.where(in_gallery, label, -1)
         return scoring.Task(
             vectors=opened.vectors,
+            norms=opened.norms,
             gallery=np.flatnonzero(in_gallery),
             queries=query_rows,
             label=label,

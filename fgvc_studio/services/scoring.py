@@ -39,6 +39,8 @@ class Task:
     ----------
     vectors : ndarray (N, D) float32
         All rows of the space, l2-normalised.
+    norms : ndarray (N,) float32 or None
+        Their lengths before that; the linear probe sees the vectors as the backbone gave them.
     gallery, queries : ndarray int64
         Rows; ascending.
     label : ndarray (N,) int64
@@ -50,6 +52,7 @@ class Task:
     """
 
     vectors: Vectors
+    norms: Vectors | None
     gallery: Ints
     queries: Ints
     label: Ints
@@ -74,6 +77,11 @@ class Task:
     def truth(self) -> Ints:
         """True category of each query, ``(Q,)``."""
         return self.label[self.queries]
+
+    def unscaled(self, rows: Ints) -> Vectors:
+        """Vectors of rows as the backbone gave them, before they were normalised."""
+        chosen = np.asarray(self.vectors[rows])
+        return chosen if self.norms is None else chosen * self.norms[rows, None]
 
     @cached_property
     def components(self) -> Vectors:
@@ -179,9 +187,9 @@ def linear_probe(task: Task) -> Job:
         raise NotScored("The gallery holds one category only.")
     named = yield from task.lane().run(
         probes.linear_probe,
-        task.vectors[task.gallery],
+        task.unscaled(task.gallery),
         labels,
-        task.vectors[task.queries],
+        task.unscaled(task.queries),
         title="Linear probe",
     )
     return {"linear_probe": mean(named == task.truth)}
