@@ -253,7 +253,7 @@ class BrowseWorkspace(Workspace):
         rows = ids - 1
         category = columns.category[rows]
         return GridBadges(
-            [catalogue.name(int(c)) if c else "" for c in category],
+            [catalogue.short_name(int(c)) if c else "" for c in category],
             np.where(category > 0, category - 1, -1).astype(np.int32),
             columns.source[rows],
             columns.confidence[rows],
