@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from fgvc_studio.domain.records import Category, NameKind
 from fgvc_studio.services.catalogue import Catalogue
 
+SAME_WORD = 80.0
+LIKELY = 70.0
+"""Below this score the typed text rather is another name (Danaus chrysippus, not D. plexippus)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -78,7 +82,11 @@ class NameIndex:
             for _, score, entry in process.extract(
                 query, self._folded, scorer=fuzz.ratio, limit=limit * 2, score_cutoff=60.0
             ):
-                offer(entry, min(score, 79.0))
+                parts = self._folded[entry].split()
+                typed_badly = all(
+                    any(fuzz.ratio(word, part) >= SAME_WORD for part in parts) for word in words
+                )
+                offer(entry, min(max(score, LIKELY), 79.0) if typed_badly else min(score, 65.0))
         ranked = sorted(best.items(), key=lambda kv: (-kv[1][0], self._folded[kv[1][1]], kv[0]))
         return [(entry, category_id, score) for category_id, (score, entry) in ranked[:limit]]
 

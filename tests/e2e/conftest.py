@@ -9,35 +9,13 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-import numpy as np
 import pytest
-from PIL import Image
+from material import PHOTOS, SPECIES, photo
 from platformdirs import user_cache_path
 from PySide6.QtCore import QSettings
-
-from fgvc_studio.services.studio import Studio
 from window_driver import run_job
 
-SPECIES = ("Stripe", "Dot", "Ring")
-EACH = 21
-PHOTOS = len(SPECIES) * EACH
-
-
-def photo(species: int, seed: int) -> Image.Image:
-    """A picture whose pattern and colour tell its species; every seed looks a little different."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:144, 0:192].astype(float)
-    step, shift = rng.uniform(15, 19), rng.uniform(0, 20, 2)
-    if species == 0:
-        mask = np.sin((x + 0.4 * y + shift[0]) * 6.28 / step)
-    elif species == 1:
-        mask = np.sin((x + shift[0]) * 6.28 / step) * np.sin((y + shift[1]) * 6.28 / step) - 0.3
-    else:
-        mask = np.sin(np.hypot(x - 96 - shift[0], y - 72 - shift[1]) * 6.28 / step)
-    ink, paper = [((190, 40, 30), (250, 220, 160)), ((20, 40, 60), (130, 200, 90)),
-                  ((240, 240, 80), (70, 20, 140))][species]  # fmt: skip
-    colour = np.where(mask[..., None] > 0, ink, paper) + rng.normal(0, 9, (144, 192, 3))
-    return Image.fromarray(np.clip(colour, 0, 255).astype(np.uint8))
+from fgvc_studio.services.studio import Studio
 
 
 @pytest.fixture(scope="session")
@@ -71,19 +49,26 @@ def own_home(isolated_settings, warm_cache, monkeypatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory, photos, warm_cache) -> Path:
-    """A project of the photos with embeddings and a PCA map; to be copied, not used."""
-    path = tmp_path_factory.mktemp("made") / "Night catch.fgvc"
-    patch = pytest.MonkeyPatch()
-    patch.setenv("XDG_CACHE_HOME", str(warm_cache))
-    patch.setenv("FGVC_STUDIO_CONFIG", str(path.parent / "config"))
-    try:
+def imported(tmp_path_factory, photos) -> Path:
+    """A project of the photos without embeddings; to be copied, not used."""
+    path = tmp_path_factory.mktemp("imported") / "Night catch.fgvc"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FGVC_STUDIO_CONFIG", str(path.parent / "config"))
         with Studio.create(path, name="Night catch", who="Ada") as studio:
             run_job(studio.ingest.run(photos))
+    return path
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory, imported, warm_cache) -> Path:
+    """The same with embeddings and a PCA map."""
+    path = Path(shutil.copytree(imported, tmp_path_factory.mktemp("made") / imported.name))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(warm_cache))
+        patch.setenv("FGVC_STUDIO_CONFIG", str(path.parent / "config"))
+        with Studio.open(path, who="Ada") as studio:
             run_job(studio.embedding.run(threads=1))
             run_job(studio.exploring.map(method="pca"))
-    finally:
-        patch.undo()
     return path
 
 

@@ -146,4 +146,3 @@ def child_environment(**more: str) -> dict[str, str]:
     """The environment for a process that runs this checkout."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **more}
-
