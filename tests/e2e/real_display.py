@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
@@ -118,7 +119,7 @@ class Screen:
     def drag(self, path: np.ndarray) -> None:
         """Press at the first point of ``path`` (n, 2), move along, release at the last."""
         words: list[str | int] = ["mousemove", *map(int, path[0]), "mousedown", 1]
-        for a, b in zip(path, path[1:], strict=False):
+        for a, b in pairwise(path):
             for share in (0.5, 1.0):
                 words += ["mousemove", *map(round, a + (b - a) * share), "sleep", "0.01"]
         self.do(*words, "mouseup", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
 def drag(qtbot, widget: QWidget, path: list[QPoint]) -> None:
     """Press at the first point, move along, release at the last."""
     qtbot.mousePress(widget, Qt.MouseButton.LeftButton, pos=path[0])
-    for a, b in zip(path, path[1:], strict=False):
+    for a, b in pairwise(path):
         for share in (0.25, 0.5, 0.75, 1.0):
             qtbot.mouseMove(widget, (QPointF(a) + QPointF(b - a) * share).toPoint())
     qtbot.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=path[-1])
