@@ -264,6 +264,7 @@ class ImportWizard(QDialog):
         self.table.setAccessibleName(self.tr("First rows of the source"))
         self.table.setShowGrid(False)
         self.table.setSelectionMode(QTableView.SelectionMode.NoSelection)
+        self.table.setTabKeyNavigation(False)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(50)
         header = self.table.horizontalHeader()
