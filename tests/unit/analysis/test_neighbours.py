@@ -52,13 +52,15 @@ def test_a_graph_of_copies_never_holds_a_row_itself():
     assert (rows != np.arange(20)[:, None]).all() and (rows >= 0).all()
 
 
-def test_a_stop_in_the_report_ends_the_graph():
-    def stop(done, total):
-        assert (done, total) == (50, 50)
-        raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        neighbours.knn_graph(unit(50, 4), 3, stop)
+def test_a_graph_comes_in_blocks_and_can_be_left_early(monkeypatch):
+    monkeypatch.setattr(neighbours, "_BLOCK_QUERIES", 20)
+    vectors = unit(50, 4)
+    blocks = neighbours.knn_blocks(vectors, 3)
+    start, rows, scores = next(blocks)
+    assert (start, rows.shape, scores.shape) == (0, (20, 3), (20, 3))
+    assert next(blocks)[0] == 20
+    blocks.close()
+    np.testing.assert_array_equal(neighbours.knn_graph(vectors, 3)[0][:20], rows)
 
 
 def test_a_query_of_the_wrong_width_is_refused():
