@@ -91,10 +91,17 @@ def _follow_system(app: QApplication) -> None:
 
 
 class WarmUp(QThread):
-    """Imports what the first job needs, once the window stands."""
+    """Loads what opening a project and then the first job need, once the window stands."""
 
     def run(self) -> None:
         """Thread body (called by Qt)."""
+        from fgvc_studio.gui import palette, workspaces
+        from fgvc_studio.gui.widgets import map_raster
+        from fgvc_studio.services import studio  # noqa: F401
+
+        workspaces.load()
+        palette.category_colour(0, dark=theme.current().dark)
+        map_raster.warm_up(wait=True)
         try:
             import torch
         except ImportError:  # the job that needs it says so in words
