@@ -37,6 +37,8 @@ class Gestures(QObject):
 
     clicked = Signal("qlonglong")
     cleared = Signal()
+    selected = Signal()
+    """Items were selected by a box or a lasso."""
 
     def __init__(
         self, surface: MapSurface, bar: MapBar, selection: Selection, card: HoverCard
@@ -163,6 +165,7 @@ class Gestures(QObject):
             self._selection.remove(ids)
         else:
             self._selection.set(ids)
+        self.selected.emit()
 
     def _click(self, event: QMouseEvent) -> None:
         item = self._surface.pick(event.position())
