@@ -30,6 +30,7 @@ from fgvc_studio.domain.records import Mark
 from fgvc_studio.gui import preferences, theme
 from fgvc_studio.gui.dialogs.export_dialog import ExportDialog
 from fgvc_studio.gui.dialogs.import_wizard import ImportWizard
+from fgvc_studio.gui.widgets import map_raster as mr
 from fgvc_studio.services.studio import Studio
 
 PAGES = ("go.browse", "go.history")
@@ -227,6 +228,7 @@ def alive(kind: type) -> list:
 
 
 def test_nothing_of_a_project_outlives_it(window, qtbot, project):
+    mr.warm_up(wait=True)
     tops = set(QApplication.topLevelWidgets())
     threads = set(threading.enumerate())
     timers = {t for t in alive(QTimer) if t.isActive()}
