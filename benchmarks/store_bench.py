@@ -1,7 +1,8 @@
 """Times of the store and the catalogue at 100,000 and 1,000,000 items, as a markdown table.
 
 Run: ``OMP_NUM_THREADS=1 python benchmarks/store_bench.py [items ...]``. Wall and processor time of
-this process, the best of several runs: on a machine with other work the best is nearest to the truth.
+this process, the best of several runs: with other work on the machine the best is nearest to the
+truth.
 """
 
 import random

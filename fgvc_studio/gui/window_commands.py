@@ -126,6 +126,7 @@ class WindowCommands(QObject):
                 lambda _ticket: create(plan, preferences.who()),
                 lambda studio: (self._window.show_project(studio), self._run_import(plan)),
                 self._window.show_fault,
+                lambda studio: studio.close(),
             )
 
         self._window.close_project(begin)

@@ -184,6 +184,15 @@ class Catalogue:
         category = self.categories.get(int(category_id))
         return category.name if category else ""
 
+    def short_name(self, category_id: int) -> str:
+        """The name with its genus cut to a letter when that is the parent: ``P. machaon``."""
+        name = self.name(category_id)
+        first, space, rest = name.partition(" ")
+        category = self.categories.get(int(category_id))
+        if space and category and first == self.name(category.parent_id or 0):
+            return f"{first[0]}. {rest}"
+        return name
+
     def ancestors(self, category_id: int) -> list[int]:
         """The category and its parents, nearest first."""
         chain: list[int] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 MAP_NEIGHBOURS = 15
 VOTES = 10
+MAP_MIN_DIST = 0.5
+"""Islands that fill the plane: easier to look at and to lasso than tight knots."""
 _EPOCHS = ((5_000, 300), (50_000, 200), (1 << 62, 120))
 TEMPERATURE = 0.07
 REGION_CANDIDATES = 48
@@ -128,10 +131,10 @@ class Exploring:
         else:
             rows, scores = yield from self._graph(opened)
             epochs = next(e for top, e in _EPOCHS if n <= top)
+            layout = partial(projection.umap_map, seed=seed, epochs=epochs, min_dist=MAP_MIN_DIST)
             xy = yield from self.lane().run(
-                projection.umap_map, opened.vectors, rows, scores, seed, epochs,
-                title="Laying out the map (UMAP)",
-            )  # fmt: skip
+                layout, opened.vectors, rows, scores, title="Laying out the map (UMAP)"
+            )
             groups = yield from self.lane().run(clustering.groups, xy, title="Grouping the map")
         made = Map2D(name, method, np.asarray(xy, np.float32), opened.item_ids, groups)
         self._studio.store.arrays.save_map(made)

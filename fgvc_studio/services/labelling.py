@@ -180,8 +180,10 @@ class Labelling:
         Raises
         ------
         UserError
-            Empty name, or a sibling has it already.
+            Empty name, unknown parent, or a sibling has the name already.
         """
+        if parent_id is not None:
+            self._category_name(parent_id)
         clean = self._clean(name, parent_id)
         made: list[int] = []
 

@@ -165,7 +165,7 @@ def _park(argument: Any, folder: Path, number: int) -> Any:
     return _OnDisk(path)
 
 
-def _whole_file(argument: np.memmap[Any, Any]) -> bool:
+def _whole_file(argument: Any) -> bool:
     try:
         return bool(np.load(str(argument.filename), mmap_mode="r").shape == argument.shape)
     except (OSError, ValueError):

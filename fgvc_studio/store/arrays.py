@@ -24,7 +24,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}")
 COMMIT_EVERY = 2.0
 VECTORS, NORMS, IDS = "vectors.npy", "norms.npy", "item_ids.npy"
 SORTED, SORTED_IDS = "sorted-", "sorted_ids.npy"
-_FACTS = {"backbone": str, "dim": int, "key": str, "runtime": str, "created": (int, float)}
+_FACTS: dict[str, Any] = {
+    "backbone": str,
+    "dim": int,
+    "key": str,
+    "runtime": str,
+    "created": (int, float),
+}
 
 
 def write_atomic(path: Path, data: bytes) -> None:

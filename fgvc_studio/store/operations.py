@@ -124,7 +124,8 @@ class Operations:
             "tables, items, changeset) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 recording.at, recording.who, self._host, kind, verb, summary, count,
-                recording.run_id, target, ",".join(sorted(tables)), _pack(items), zlib.compress(changeset, 1),
+                recording.run_id, target, ",".join(sorted(tables)), _pack(items),
+                zlib.compress(changeset, 1),
             ),
         )  # fmt: skip
         operation = Operation(

@@ -170,13 +170,13 @@ class Gestures(QObject):
         extend = modifiers & (
             Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
         )
-        if item:
-            if extend:
-                self._selection.toggle([item])
-            else:
-                self._selection.set([item])
+        if item and extend:
+            self._selection.toggle([item])
             self._selection.set_current(item)
-            self.clicked.emit(item)
+        elif item:
+            self.clicked.emit(item)  # who shows it elsewhere may clear the selection
+            self._selection.set([item])
+            self._selection.set_current(item)
         elif not extend:
             self._selection.clear()
 

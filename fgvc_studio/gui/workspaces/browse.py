@@ -224,7 +224,9 @@ class BrowseWorkspace(Workspace):
         self.bar.set_count(len(ids), total)
         everything = len(ids) == total
         self.map.set_visible(None if everything else ids)
-        if not total:
+        if not total and self.context.jobs.busy:
+            self.grid.set_empty_text(self.tr("The photos appear here as they are read..."))
+        elif not total:
             self.grid.set_empty_text(self.tr("No images yet: add a folder (Ctrl+Shift+O)"))
         else:
             self.grid.set_empty_text(self.tr("Nothing passes the filter. Esc clears it."))
@@ -253,7 +255,7 @@ class BrowseWorkspace(Workspace):
         rows = ids - 1
         category = columns.category[rows]
         return GridBadges(
-            [catalogue.name(int(c)) if c else "" for c in category],
+            [catalogue.short_name(int(c)) if c else "" for c in category],
             np.where(category > 0, category - 1, -1).astype(np.int32),
             columns.source[rows],
             columns.confidence[rows],

@@ -52,15 +52,13 @@ def test_a_graph_of_copies_never_holds_a_row_itself():
     assert (rows != np.arange(20)[:, None]).all() and (rows >= 0).all()
 
 
-def test_a_graph_comes_in_blocks_and_can_be_left_early(monkeypatch):
-    monkeypatch.setattr(neighbours, "_BLOCK_QUERIES", 20)
-    vectors = unit(50, 4)
-    blocks = neighbours.knn_blocks(vectors, 3)
-    start, rows, scores = next(blocks)
-    assert (start, rows.shape, scores.shape) == (0, (20, 3), (20, 3))
-    assert next(blocks)[0] == 20
-    blocks.close()
-    np.testing.assert_array_equal(neighbours.knn_graph(vectors, 3)[0][:20], rows)
+def test_the_graph_comes_in_blocks_that_join_to_the_whole():
+    vectors = unit(2500, 4)
+    rows, scores = neighbours.knn_graph(vectors, 3)
+    blocks = list(neighbours.knn_blocks(vectors, 3))
+    assert len(blocks) == 3
+    assert np.array_equal(np.concatenate([b[1] for b in blocks]), rows)
+    assert np.array_equal(np.concatenate([b[2] for b in blocks]), scores)
 
 
 def test_a_query_of_the_wrong_width_is_refused():

@@ -104,3 +104,13 @@ def test_discriminants_need_two_categories(blobs):
 def test_components_never_exceed_what_there_is():
     x = probes.unit(np.random.default_rng(0).normal(size=(20, 200)).astype(np.float32))
     assert probes.pca_space(x).shape == (20, 20)
+
+
+def test_components_in_blocks_and_from_a_sample(monkeypatch):
+    x = probes.unit(np.random.default_rng(0).normal(size=(300, 8)) * np.arange(1, 9))
+    whole = probes.pca_space(x)
+    monkeypatch.setattr(probes, "TRANSFORM_BLOCK", 70)
+    np.testing.assert_allclose(probes.pca_space(x), whole, atol=1e-6)
+    monkeypatch.setattr(probes, "PCA_SAMPLE", 200)
+    assert probes.pca_space(x).shape == (300, 8)
+    np.testing.assert_allclose(np.linalg.norm(probes.pca_space(x), axis=1), 1, rtol=1e-5)

@@ -73,6 +73,7 @@ def made(tmp_path, monkeypatch):
     with Studio.open(tmp_path / "p.fgvc", who="tester") as studio:
         monkeypatch.setattr(studio.exploring, "lane", SameProcess)
         monkeypatch.setattr("fgvc_studio.services.scoring.UMAP_LEAST", 1000)
+        monkeypatch.setattr("fgvc_studio.services.scoring.QUERY_BLOCK", 50)
         yield studio, vectors, true, split
 
 
@@ -220,6 +221,14 @@ def test_bad_truth_files(made, tmp_path, rows, header, what):
     file = write_truth(tmp_path / "t.csv", rows, header)
     with pytest.raises(UserError, match=what):
         drive(studio.evaluating.run("blobs", truth=file))
+
+
+@pytest.mark.parametrize("categories", ["all", "known", "novel"])
+def test_without_labels_there_is_nothing_to_score(made, categories):
+    studio, _, true, _ = made
+    studio.labelling.unlabel(np.arange(len(true)) + 1)
+    with pytest.raises(UserError):
+        drive(studio.evaluating.run("blobs", categories=categories))
 
 
 def test_many_queries_are_sampled(made, monkeypatch):
