@@ -16,6 +16,7 @@ from fgvc_studio.gui.main_window import MainWindow
 
 EXIT_OUR_FAULT = 3
 _WARM_UP_AFTER_MS = 600
+_WARM_UP_AFTER_OPENING_MS = 3000
 _TRANSLATIONS = Path(__file__).parents[1] / "resources" / "translations"
 
 
@@ -47,7 +48,8 @@ def run(args: list[str]) -> int:
     if args:
         QTimer.singleShot(0, lambda: window.open_project(Path(args[0]).resolve()))
     warm_up = WarmUp()
-    QTimer.singleShot(_WARM_UP_AFTER_MS, warm_up.start)
+    delay = _WARM_UP_AFTER_OPENING_MS if args else _WARM_UP_AFTER_MS
+    QTimer.singleShot(delay, warm_up.start)
     code = app.exec()
     warm_up.wait()
     return EXIT_OUR_FAULT if hook.count else code
