@@ -23,7 +23,7 @@ from fgvc_studio.services.browsing import Filter, Order, apply
 from fgvc_studio.services.studio import Studio
 
 PROJECT = "Sample moths.fgvc"
-SURE = 0.6
+SURE = 0.4
 """Share of the neighbours' vote from which the simulated expert looks at a suggestion."""
 
 
