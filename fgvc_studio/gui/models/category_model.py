@@ -225,12 +225,20 @@ class CategoryModel(QAbstractItemModel):
         """Name, and done/total."""
         return 2
 
+    def _short(self, c: Category) -> str:
+        """The name without a first word that the parent says already (the genus)."""
+        parent = self._categories.get(c.parent_id or 0)
+        first, space, rest = c.name.partition(" ")
+        return f"{first[0]}. {rest}" if space and parent and parent.name == first else c.name
+
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """See Qt; further roles are ID, RANK, COLOUR, COUNT, PROVISIONAL."""
         c = self.category(index)
         if c is None:
             return None
         own, total, done = self._counts.get(c.id, (0, 0, 0))
+        if role == Qt.ItemDataRole.DisplayRole and index.column() == NAME:
+            return self._short(c)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return c.name if index.column() == NAME else f"{done:,} / {total:,}"
         if role == ID:

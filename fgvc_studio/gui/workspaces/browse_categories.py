@@ -16,7 +16,6 @@ from fgvc_studio.gui.workspaces.browse_controller import BrowseController
 from fgvc_studio.gui.workspaces.browse_views import BrowseViews
 from fgvc_studio.services.browsing import Filter
 
-
 _SMALL_TREE = 60
 """Up to so many categories the tree opens unfolded."""
 
