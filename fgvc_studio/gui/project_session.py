@@ -13,6 +13,7 @@ from PySide6.QtGui import QImage, QPainter
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.gui import preferences
 from fgvc_studio.gui.bus_bridge import BusBridge
+from fgvc_studio.gui.widgets.picture_decode import image_of
 from fgvc_studio.gui.widgets.status_line import Status
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class ProjectSession(QObject):
         spread = np.linspace(0, catalogue.n - 1, min(_PICTURE, catalogue.n)).astype(int)
         wanted = list(dict.fromkeys(int(i) for i in catalogue.columns.image_ids[spread]))
         found = self.studio.store.thumbs.get_many(wanted)
-        tiles = [QImage.fromData(found[i]) for i in wanted if i in found]
+        tiles = [image_of(data) for i in wanted if (data := found.get(i))]
         tiles = [t for t in tiles if not t.isNull()]
         if not tiles:
             return ""

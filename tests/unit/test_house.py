@@ -79,3 +79,16 @@ def test_the_command_line_loads_neither_torch_nor_qt():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert out.stdout.strip() == "[]"
+
+
+def test_pictures_are_decoded_with_their_format_told():
+    """Qt's guessing in a thread can lock up the window (see `picture_decode`)."""
+    guessing = re.compile(r"QImageReader\(|QImage\.fromData\(|loadFromData\(")
+    found = [
+        str(p.relative_to(ROOT))
+        for p in SOURCES
+        if "gui" in p.parts
+        and p.name != "picture_decode.py"
+        and guessing.search(p.read_text("utf-8"))
+    ]
+    assert not found

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt
-from PySide6.QtGui import QImage, QImageReader, QPixmap
+from PySide6.QtGui import QImage, QPixmap
 
 from fgvc_studio.gui.task_pool import TaskPool, Ticket
+from fgvc_studio.gui.widgets.picture_decode import file_reader
 from fgvc_studio.interchange.base import SourceRow
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -88,8 +89,9 @@ def _read(paths: list[Path], ticket: Ticket) -> dict[int, QImage]:
     for row, path in enumerate(paths):
         if ticket.stale:
             break
-        reader = QImageReader(str(path))
-        reader.setAutoTransform(True)
+        reader = file_reader(path)
+        if reader is None:
+            continue
         size = reader.size()
         if size.isValid():
             reader.setScaledSize(

@@ -1,4 +1,9 @@
-"""Decoding small pictures in a thread: scaled, upright, cropped to an item's box."""
+"""Decoding pictures in a thread: scaled, upright, cropped to an item's box.
+
+The format is always told to Qt, never guessed by it: guessing asks the SVG plug-in, which connects
+signals under a lock of Qt while this thread holds that of Python; the thread of the window may hold
+the two the other way round, and both would wait for ever.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,40 @@ from fgvc_studio.domain.records import Box
 STORED_SIDE = 256
 """Longest side of the thumbnails that the project stores."""
 _MOST_PIXELS_SIDE = 4096
+
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF8", "gif"),
+    (b"BM", "bmp"),
+)
+
+
+def qt_format(head: bytes) -> str:
+    """Name of the format that Qt is to decode, by the first bytes; empty: none of its safe ones."""
+    return next((name for magic, name in _MAGIC if head.startswith(magic)), "")
+
+
+def file_reader(path: Path) -> QImageReader | None:
+    """A reader for a file of a format that Qt decodes here; None for others and unreadable ones."""
+    try:
+        with path.open("rb") as file:
+            found = qt_format(file.read(16))
+    except OSError:
+        return None
+    if not found:
+        return None
+    reader = QImageReader(str(path), QByteArray(found.encode()))
+    reader.setAutoDetectImageFormat(False)
+    reader.setAutoTransform(True)
+    return reader
+
+
+def image_of(data: bytes) -> QImage:
+    """Decode bytes in memory; null for formats that Qt does not decode here."""
+    found = qt_format(data[:16])
+    return QImage.fromData(data, found) if found else QImage()  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +81,21 @@ class Picture:
 
 def decode_bytes(data: bytes, picture: Picture, size: int) -> QImage | None:
     """Decode a stored thumbnail to a picture of at most `size` on its longest side."""
+    found = qt_format(data[:16])
+    if not found:
+        return None
     store = QByteArray(data)
     buffer = QBuffer(store)
     buffer.open(QIODevice.OpenModeFlag.ReadOnly)
-    return _read(QImageReader(buffer), picture, size)
+    reader = QImageReader(buffer, QByteArray(found.encode()))
+    reader.setAutoDetectImageFormat(False)
+    return _read(reader, picture, size)
 
 
 def decode_file(path: Path, picture: Picture, size: int) -> QImage | None:
     """Decode an image file to a picture of at most `size` on its longest side."""
-    reader = QImageReader(str(path))
-    reader.setDecideFormatFromContent(True)
-    return _read(reader, picture, size)
+    reader = file_reader(path)
+    return _read(reader, picture, size) if reader else None
 
 
 def _read(reader: QImageReader, picture: Picture, size: int) -> QImage | None:

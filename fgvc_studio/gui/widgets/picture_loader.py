@@ -9,6 +9,8 @@ from threading import Condition
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 from PySide6.QtGui import QImage, QImageReader
 
+from fgvc_studio.gui.widgets.picture_decode import file_reader, image_of
+
 Loader = Callable[[], bytes | None]
 """Gives the picture re-encoded in a format Qt reads, for files that Qt cannot read itself."""
 
@@ -71,13 +73,11 @@ class PictureLoader(QObject):
 
 def _read(path: Path | None, loader: Loader | None) -> QImage | None:
     QImageReader.setAllocationLimit(_ALLOCATION_MB)
-    if path is not None:
-        reader = QImageReader(str(path))
-        reader.setDecideFormatFromContent(True)
-        reader.setAutoTransform(True)
+    reader = file_reader(path) if path is not None else None
+    if reader is not None:
         image = reader.read()
         if not image.isNull():
             return image
     data = loader() if loader is not None else None
-    image = QImage.fromData(data) if data else QImage()
+    image = image_of(data) if data else QImage()
     return None if image.isNull() else image

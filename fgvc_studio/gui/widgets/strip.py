@@ -10,6 +10,7 @@ from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 from fgvc_studio.gui.task_pool import TaskPool, Ticket
+from fgvc_studio.gui.widgets.picture_decode import image_of
 
 _numbers = itertools.count(1)
 
@@ -58,7 +59,7 @@ class ThumbnailStrip(QListWidget):
                 if ticket.stale:
                     break
                 if image_id in found:
-                    picture = QImage.fromData(found[image_id])
+                    picture = image_of(found[image_id])
                     pictures.append(
                         picture.scaled(
                             QSize(self._side, self._side),
