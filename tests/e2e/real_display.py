@@ -121,7 +121,7 @@ class Screen:
         words: list[str | int] = ["mousemove", *map(int, path[0]), "mousedown", 1]
         for a, b in pairwise(path):
             for share in (0.5, 1.0):
-                words += ["mousemove", *map(round, a + (b - a) * share), "sleep", "0.01"]
+                words += ["mousemove", *map(round, a + (b - a) * share), "sleep", "0.05"]
         self.do(*words, "mouseup", 1)
 
     def close(self) -> None:
