@@ -62,8 +62,7 @@ def search(
     if len(queries) <= _MATVEC_QUERIES or allowed is not None:
         own = np.full(len(queries), -1) if exclude_rows is None else exclude_rows
         pairs = [
-            _search_one(space_vectors, query, k, own[i], allowed)
-            for i, query in enumerate(queries)
+            _search_one(space_vectors, query, k, own[i], allowed) for i, query in enumerate(queries)
         ]
         rows = np.array([pair[0] for pair in pairs], np.int64).reshape(-1, k)
         return rows, np.array([pair[1] for pair in pairs], np.float32).reshape(-1, k)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from typing import Any
 
 import typer
 
@@ -13,6 +14,8 @@ from fgvc_studio.cli import decisions, projects, spaces, system
 from fgvc_studio.cli.console import Console
 from fgvc_studio.domain.errors import Cancelled, UserError
 
+# typer brings click, under a name that depends on its version.
+USAGE_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 OK, MENDABLE, USAGE, BUG, CANCELLED = 0, 1, 2, 3, 130
 
 app = typer.Typer(
@@ -51,8 +54,6 @@ def hoist(args: list[str]) -> tuple[Console, list[str]]:
 
 def main(args: list[str] | None = None) -> int:
     """Run a verb; returns the exit code."""
-    import click
-
     console, rest = hoist(sys.argv[1:] if args is None else args)
     if rest == ["--version"]:
         console.emit({"version": __version__}, f"fgvc-studio {__version__}")
@@ -64,10 +65,10 @@ def main(args: list[str] | None = None) -> int:
     except UserError as error:
         console.fail(error.what, error.remedy)
         return MENDABLE
-    except (Cancelled, KeyboardInterrupt, click.Abort):
+    except (Cancelled, KeyboardInterrupt, typer.Abort):
         console.fail("Stopped.", "What was finished stays; the same command goes on.")
         return CANCELLED
-    except click.ClickException as error:
+    except USAGE_ERROR as error:
         if console.json:
             console.fail(error.format_message(), "See --help.")
         else:

@@ -311,7 +311,9 @@ def remove_category(ctx: typer.Context, project: Project, name: Name) -> None:
 def import_categories(
     ctx: typer.Context,
     project: Project,
-    file: Annotated[Path, typer.Argument(help="CSV: name, parent, rank, authorship, synonym_of...")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV: name, parent, rank, authorship, synonym_of...")
+    ],
 ) -> None:
     """Take a checklist in: CSV/TSV with name, parent, rank, authorship, synonym_of, vernacular."""
     from fgvc_studio.services import batch
@@ -330,5 +332,3 @@ def import_categories(
             f"{report.vernacular:,} vernacular names added; {report.unchanged:,} were there."
             + "".join(f"\n  {w}" for w in report.warnings),
         )
-
-

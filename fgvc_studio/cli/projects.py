@@ -30,9 +30,7 @@ LabelColumn = Annotated[
 ]
 SplitColumn = Annotated[str, typer.Option(help="Column with train/val/test.")]
 Labels = Annotated[Path | None, typer.Option(help="CSV/TSV with labels for the images.")]
-Only = Annotated[
-    Path | None, typer.Option(help="Take labels of the categories in this file only.")
-]
+Only = Annotated[Path | None, typer.Option(help="Take labels of the categories in this file only.")]
 
 
 def _mapping(path: str, label: list[str] | None, split: str) -> ColumnMapping | None:

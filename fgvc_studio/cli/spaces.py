@@ -30,9 +30,7 @@ def embed(
     with opened(ctx, project) as studio:
         out = console(ctx)
         result = out.drive(
-            studio.embedding.run(
-                backbone, weights=weights, space=space or None, runtime=runtime
-            ),
+            studio.embedding.run(backbone, weights=weights, space=space or None, runtime=runtime),
             "Embedding",
         )
         lines = [
@@ -115,9 +113,7 @@ def similar(
         else:
             item_id = int(read_items(studio, [item])[0])
             if box:
-                near, boxes = studio.exploring.similar_to_region(
-                    item_id, _box(box), k, space=name
-                )
+                near, boxes = studio.exploring.similar_to_region(item_id, _box(box), k, space=name)
             else:
                 near = studio.exploring.similar_to_item(item_id, k, space=name)
         ids = near.item_ids[0][near.item_ids[0] > 0]
@@ -143,7 +139,9 @@ def _box(text: str) -> Box:
     try:
         x, y, width, height = (float(part) for part in text.split(","))
     except ValueError:
-        raise UserError(f"{text} is no box.", "Write X,Y,W,H in pixels, e.g. 10,20,64,64.") from None
+        raise UserError(
+            f"{text} is no box.", "Write X,Y,W,H in pixels, e.g. 10,20,64,64."
+        ) from None
     if width <= 0 or height <= 0:
         raise UserError("The box is empty.", "Width and height must be above 0.")
     return Box(x, y, width, height)

@@ -41,7 +41,9 @@ def doctor(ctx: typer.Context) -> None:
 @app.command()
 def demo(
     ctx: typer.Context,
-    dir: Annotated[Path | None, typer.Option("--dir", help="Where the sample project goes.")] = None,
+    dir: Annotated[
+        Path | None, typer.Option("--dir", help="Where the sample project goes.")
+    ] = None,
     headless: Annotated[
         bool, typer.Option(help="No window: run the whole loop and write a report.")
     ] = False,
@@ -54,9 +56,7 @@ def demo(
     folder = (dir or service.default_folder()).absolute()
     project = out.drive(service.make_project(folder, images), "Sample project")
     if not headless:
-        out.emit(
-            {"project": str(project)}, f"Opening {project}"
-        )
+        out.emit({"project": str(project)}, f"Opening {project}")
         service.open_window(project)
         return
     report = out.drive(service.run_loop(project, folder / "report"), "Sample loop")

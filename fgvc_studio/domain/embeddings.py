@@ -50,11 +50,14 @@ class EmbeddingSpace:
         Rows l2-normalised; usually a read-only memmap.
     item_ids : ndarray (N,) int64
         Ascending.
+    norms : ndarray (N,) float32, optional
+        Lengths before normalisation; ``vectors * norms[:, None]`` is what the backbone gave.
     """
 
     info: SpaceInfo
     vectors: NDArray[np.float32]
     item_ids: NDArray[np.int64]
+    norms: NDArray[np.float32] | None = None
 
     def rows_of(self, item_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Row of each item, -1 where the item has no vector."""

@@ -35,5 +35,5 @@ class ConflictError(UserError):
     """An operation cannot be reversed because later decisions touched the same rows."""
 
 
-class Cancelled(Exception):  # noqa: N818  (an outcome, not a fault)
+class Cancelled(Exception):
     """The user stopped a job; nothing is lost."""

@@ -68,7 +68,7 @@ _FILE = (
     _row("project.sample", _("actions", "Open sample project"), icon="sample", cli="demo",
          menu="File"),
     _row("project.add", _("actions", "Add images..."), "Ctrl+Shift+O", icon="plus", cli="add",
-         when="project", menu="File", group=1),
+         when="writable", menu="File", group=1),
     _row("project.export", _("actions", "Export..."), "Ctrl+E", icon="export", cli="export",
          when="project", menu="File", group=1),
     _row("project.close", _("actions", "Close project"), "Ctrl+W", icon="close", gui=WINDOW,
@@ -99,28 +99,28 @@ _EDIT = (
 
 _LABEL = (
     _row("label.identify", _("actions", "Identify..."), "I", scope="items", icon="label",
-         cli="label", when="acting", menu="Label"),
+         cli="label", when="deciding", menu="Label"),
     _row("label.accept", _("actions", "Accept the suggestion shown"), "A", scope="items",
-         icon="check", cli="label", when="acting", menu="Label"),
+         icon="check", cli="label", when="deciding", menu="Label"),
     _row("label.repeat", _("actions", "Repeat the last label"), "Ctrl+D .", scope="items",
-         icon="repeat", cli="label", when="acting", menu="Label"),
+         icon="repeat", cli="label", when="deciding", menu="Label"),
     _row("label.remove", _("actions", "Remove the label"), "Del", scope="grid", icon="unlabel",
-         cli="unlabel", when="acting", menu="Label"),
+         cli="unlabel", when="deciding", menu="Label"),
     _row("label.uncertain", _("actions", "Uncertain (cf.)"), "U", scope="items", icon="uncertain",
-         gui=JUDGED, when="acting", menu="Label", group=1),
+         gui=JUDGED, when="deciding", menu="Label", group=1),
     _row("label.not_this", _("actions", "Not this category"), "X", scope="items", icon="reject",
-         gui=JUDGED, when="acting", menu="Label", group=1),
+         gui=JUDGED, when="deciding", menu="Label", group=1),
     _row("label.reviewed", _("actions", "Reviewed"), "R", scope="items", icon="reviewed",
-         gui=JUDGED, when="acting", menu="Label", group=1),
+         gui=JUDGED, when="deciding", menu="Label", group=1),
     _row("label.flag", _("actions", "Flag for a second opinion"), "F", scope="items", icon="flag",
-         gui=JUDGED, when="acting", menu="Label", group=1),
+         gui=JUDGED, when="deciding", menu="Label", group=1),
     *(
         _row(f"label.favourite{i}", _("actions", f"Label as favourite {i}"), str(i),
-             scope="items", cli="label", when="acting")
+             scope="items", cli="label", when="deciding")
         for i in range(1, 10)
     ),
     _row("categories.add", _("actions", "Add category..."), "Ctrl+Shift+N", icon="tree",
-         cli="categories", when="project", menu="Label", group=2),
+         cli="categories", when="writable", menu="Label", group=2),
 )  # fmt: skip
 
 _VIEW = (
@@ -153,7 +153,7 @@ _VIEW = (
     _row("view.forward", _("actions", "Forward again"), "Alt+Right", scope="items",
          icon="forward", gui=LOOKING, when="forward", menu="View", group=3),
     _row("space.embed", _("actions", "Embed the images"), "Ctrl+Shift+E", icon="embed",
-         cli="embed", when="project", menu="View", group=4),
+         cli="embed", when="writable", menu="View", group=4),
     _row("space.map", _("actions", "Draw the map anew"), icon="map", cli="map", when="space",
          menu="View", group=4),
     _row("view.theme", _("actions", "Switch between light and dark"), icon="dark", gui=WINDOW,

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from fgvc_studio.domain.errors import UserError
+from fgvc_studio.domain.errors import ProjectLockedError, UserError
 from fgvc_studio.gui import icons, preferences
 from fgvc_studio.gui.action_set import ActionSet
 from fgvc_studio.gui.dialogs.messages import show_fault
@@ -65,20 +65,22 @@ class MainWindow(QMainWindow):
         self._show_title()
 
     # ---- projects --------------------------------------------------------------------------
-    def open_project(self, path: str | Path) -> None:
+    def open_project(self, path: str | Path, *, read_only: bool = False) -> None:
         """Open a project (read in the background, then shown)."""
 
         def read(ticket: Ticket) -> Any:
             from fgvc_studio.services.studio import Studio
 
-            studio = Studio.open(Path(path), who=preferences.who())
+            studio = Studio.open(Path(path), who=preferences.who(), read_only=read_only)
             if ticket.stale:
                 studio.close()
             return studio
 
         def begin() -> None:
             self.status.showMessage(self.tr("Opening {name}...").format(name=Path(path).name))
-            self.tasks.submit("open project", read, self.show_project, self._not_opened)
+            self.tasks.submit(
+                "open project", read, self.show_project, lambda e: self._not_opened(path, e)
+            )
 
         if self.session and self.session.path == Path(path):
             return
@@ -180,10 +182,13 @@ class MainWindow(QMainWindow):
         box.exec()
         return box.clickedButton() is stop
 
-    def _not_opened(self, error: UserError) -> None:
+    def _not_opened(self, path: str | Path, error: UserError) -> None:
         self.status.clearMessage()
         self.start.refresh()
-        self.show_fault(error)
+        box = show_fault(self, error)
+        if isinstance(error, ProjectLockedError):
+            look = box.addButton(self.tr("Look at it read-only"), QMessageBox.ButtonRole.ActionRole)
+            look.clicked.connect(lambda: self.open_project(path, read_only=True))
 
     # ---- what is shown ---------------------------------------------------------------------
     @property
@@ -293,6 +298,7 @@ class MainWindow(QMainWindow):
         self.start.sample_wanted.connect(self.commands.sample)
         self.start.project_chosen.connect(self.open_project)
         self.actions_.set_condition("project", lambda: self.session is not None)
+        self.actions_.set_condition("writable", self._writable)
         self.actions_.set_condition("items", lambda: self.session is not None)
         self.actions_.set_condition("undo", lambda: bool(self.session and self.session.can_undo))
         self.actions_.set_condition("redo", lambda: bool(self.session and self.session.can_redo))
@@ -326,6 +332,9 @@ class MainWindow(QMainWindow):
     def _crash(self, trace: str, doing: str) -> None:
         if self._crashed:
             self._crashed(trace, doing)
+
+    def _writable(self) -> bool:
+        return self.session is not None and not self.session.studio.store.read_only
 
     def _categories(self, text: str, limit: int) -> list[Any]:
         page = self.workspaces.get("go.browse")

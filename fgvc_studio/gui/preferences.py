@@ -29,14 +29,6 @@ def text(key: str, default: str = "") -> str:
     return str(store().value(key, default))
 
 
-def number(key: str, default: int) -> int:
-    """One remembered whole number; the default where the file holds something else."""
-    try:
-        return int(str(store().value(key, default)))
-    except ValueError:
-        return default
-
-
 def flag(key: str, default: bool = False) -> bool:
     """One remembered yes or no."""
     return text(key, "true" if default else "false") == "true"

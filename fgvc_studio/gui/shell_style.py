@@ -76,6 +76,7 @@ def sheet(t: Theme) -> str:
         image: url("{down}"); width: 12px; height: 12px; }}
     QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{up}"); width: 12px;
         height: 12px; }}
+    QDialogButtonBox, QMessageBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QTableView::item {{ padding: 0 5px; }}
     QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 20px; }}
     QLabel#key {{ background: {t.window}; border: 1px solid {t.border}; border-radius: 4px;

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from fgvc_studio.sample.traits import WingShape
 
-SCALE = 210.0
+SCALE = 185.0
 """Pixels of a wing picture per forewing length."""
 FRINGE = 0.045
 """Length of the fringe, in u beyond the outer margin."""
@@ -88,7 +88,7 @@ def wing_map(shape: WingShape) -> WingMap:
     low, high = outline.min(axis=0) * SCALE - _PAD, outline.max(axis=0) * SCALE + _PAD
     width, height = (np.ceil(high - low)).astype(int)
     origin = (float(-low[0]), float(-low[1]))
-    u, v = np.meshgrid(np.linspace(-0.04, 1.12, 480), np.linspace(-0.06, 1.06, 380))
+    u, v = np.meshgrid(np.linspace(-0.04, 1.12, 400), np.linspace(-0.06, 1.06, 320))
     pixels = np.rint(position(shape, u, v) * SCALE + origin).astype(int)
     inside = ((pixels >= 0) & (pixels < (width, height))).all(axis=-1)
     index = pixels[inside][:, 1] * width + pixels[inside][:, 0]

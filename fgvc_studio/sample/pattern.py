@@ -197,8 +197,8 @@ def _streak(
     image: Floats, pattern: WingPattern, u: Floats, v: Floats, dark: Colour, strength: float
 ) -> None:
     """The basal streak: a dark dagger from the base along the wing."""
-    span = smoothstep(0.03, 0.10, u) * smoothstep(0.50, 0.34, u)
-    width = 0.012 + 0.020 * np.clip(1 - u / 0.5, 0, 1)
+    span = smoothstep(0.03, 0.10, u) * smoothstep(0.58, 0.46, u)
+    width = 0.020 + 0.034 * np.clip(1 - u / 0.58, 0, 1)
     dagger = np.exp(-(((v - 0.56) * np.clip(u, 0.15, 1) / width) ** 2)) * span
     mix(image, dark, np.clip(dagger * pattern.streak * 1.25 * strength, 0, 1))
 

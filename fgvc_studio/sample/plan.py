@@ -34,9 +34,9 @@ class Station:
 
 
 STATIONS = (
-    Station("trap-1", "Kaltenbrunn, meadow edge", 50.4412, 9.9071, ("linen", "linen", "bark"),
+    Station("trap-1", "Kaltenbrunn, meadow edge", 50.4412, 9.9071, ("linen",),
             True, 0.34, 0.05, "IMG"),
-    Station("trap-2", "Hohe Leite, beech wood", 50.3527, 10.0644, ("linen", "bark"),
+    Station("trap-2", "Hohe Leite, beech wood", 50.3527, 10.0644, ("linen", "linen", "bark"),
             True, 0.26, 0.015, "DSC"),
     Station("collection", "Vallombrina, drawer 14", 46.1190, 8.6723, ("cork", "foam", "paper"),
             False, 0.40, -0.01, "SPM"),

@@ -333,7 +333,7 @@ def _part_regions(pattern: WingPattern, wing: str) -> dict[str, NDArray[np.float
     regions[prefix + "margin"] = np.stack([np.full(9, 0.94), v], 1)
     regions[prefix + "fringe"] = np.stack([np.full(9, 1.01), v], 1)
     if pattern.streak:
-        regions[prefix + "streak"] = np.stack([np.linspace(0.06, 0.42, 9), np.full(9, 0.56)], 1)
+        regions[prefix + "streak"] = np.stack([np.linspace(0.06, 0.50, 9), np.full(9, 0.56)], 1)
     turn = np.linspace(0, 2 * np.pi, 9)
     for spot in pattern.spots:
         spread = np.stack([np.cos(turn) * spot.size, np.sin(turn) * spot.size * 2.6], 1)

@@ -25,7 +25,7 @@ class Setting:
     ground : str
         One of `backgrounds.BACKGROUNDS`.
     sitting : bool
-        Alive, wings drawn back, turned anyhow; otherwise a set specimen.
+        Alive, wings half drawn back; otherwise a set specimen.
     """
 
     ground: str
@@ -59,7 +59,7 @@ def photograph(species: Species, setting: Setting, seed: int) -> Photo:
     sun = rng.uniform(-2.6, -0.5)
     if setting.pin:
         x, y, _ = moth.points["thorax"]
-        lean = float(rng.normal(0, 1))
+        lean = float(np.clip(rng.normal(0, 0.5), -1, 1))
         draw_pin(moth.picture, x * OVERSAMPLING, y * OVERSAMPLING, pose.unit * OVERSAMPLING, lean)
         boxes["pin"] = (round(x - 6, 1), round(y - 6, 1), 12.0, 12.0)
     if setting.label:
@@ -79,27 +79,27 @@ def photograph(species: Species, setting: Setting, seed: int) -> Photo:
 
 
 def _individual(seed: int, rng: np.random.Generator, *, sitting: bool) -> Individual:
-    light, warm = rng.normal(0, 0.040), rng.normal(0, 0.022)
-    wear = float(np.clip(rng.beta(1.3, 4.0) + (0.05 if sitting else 0.0), 0, 0.85))
+    light, warm = rng.normal(0, 0.026), rng.normal(0, 0.014)
+    wear = float(np.clip(rng.beta(1.1, 5.5) + (0.05 if sitting else 0.0), 0, 0.85))
     return Individual(
         seed=seed,
         tint=(light + warm, light, light - warm),
-        contrast=float(np.clip(rng.normal(1.0, 0.16), 0.55, 1.35)),
-        melanism=float(max(0.0, rng.normal(-0.10, 0.2))) * 0.6,
+        contrast=float(np.clip(rng.normal(1.08, 0.12), 0.75, 1.4)),
+        melanism=float(max(0.0, rng.normal(-0.12, 0.16))) * 0.5,
         reach=float(rng.normal(0, 0.016)),
-        scale=float(np.clip(rng.normal(1.0, 0.09), 0.75, 1.25)),
+        scale=float(np.clip(rng.normal(1.0, 0.06), 0.82, 1.125)),
         wear=wear,
     )
 
 
 def _pose(species: Species, rng: np.random.Generator, setting: Setting) -> Pose:
     width = int(rng.integers(300, 345))
-    height = int(width * rng.uniform(0.80, 1.0)) if not setting.sitting else width
-    unit = width * float(np.clip(rng.normal(0.405, 0.028), 0.32, 0.45))
+    height = int(width * rng.uniform(0.88, 1.0)) if not setting.sitting else width
+    unit = width * float(np.clip(rng.normal(0.428, 0.018), 0.37, 0.455))
     if setting.sitting:
-        rotation, rest = rng.uniform(-180, 180), float(np.clip(rng.normal(0.75, 0.3), 0.1, 1.1))
-        lifts, tilts = rng.normal(0, 3.0, 4), rng.uniform(0.88, 1.0, 2)
-        unit *= rng.uniform(0.85, 1.02)
+        rotation, rest = rng.normal(0, 18), float(np.clip(rng.normal(0.55, 0.25), 0.0, 1.0))
+        lifts, tilts = rng.normal(0, 3.0, 4), rng.uniform(0.92, 1.0, 2)
+        unit *= rng.uniform(0.92, 1.04)
     else:
         rotation, rest = rng.normal(0, 6), float(np.clip(rng.normal(0, 0.08), -0.1, 0.2))
         lifts, tilts = rng.normal(0, 2.6, 4), rng.uniform(0.95, 1.0, 2)
@@ -118,7 +118,7 @@ def _pose(species: Species, rng: np.random.Generator, setting: Setting) -> Pose:
         lifts=(float(lifts[0]), float(lifts[1]), float(lifts[2]), float(lifts[3])),
         tilts=(float(tilts[0]), float(tilts[1])),
         tears=(tears[0], tears[1], tears[2], tears[3]),
-        underside=bool(not setting.sitting and rng.random() < 0.05),
+        underside=bool(not setting.sitting and rng.random() < 0.02),
     )
 
 
@@ -162,13 +162,13 @@ def _camera(canvas: Floats, rng: np.random.Generator, setting: Setting) -> Image
     slope = rng.uniform(0.0, 0.16) * (x * np.cos(turn) + y * np.sin(turn))
     light = 1 + slope - rng.uniform(0.02, 0.14) * (x * x + y * y) / 2
     light += 0.02 * clouds(rng, height, width, 2, 2)
-    warm = setting.warmth + rng.normal(0, 0.035)
+    warm = setting.warmth + rng.normal(0, 0.022)
     balance = np.array([1 + warm, 1 + rng.normal(0, 0.012), 1 - warm], np.float32)
-    canvas *= light[..., None] * balance * np.float32(np.clip(rng.normal(1.0, 0.09), 0.75, 1.2))
-    gamma = float(np.clip(rng.normal(1.0, 0.07), 0.8, 1.25))
+    canvas *= light[..., None] * balance * np.float32(np.clip(rng.normal(1.0, 0.06), 0.82, 1.12))
+    gamma = float(np.clip(rng.normal(1.0, 0.05), 0.85, 1.18))
     image = Image.fromarray((np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8))
     image = image.point([round(255 * (k / 255) ** gamma) for k in range(256)] * 3)
-    blur = float(np.clip(rng.gamma(1.2, 0.28), 0, 1.5))
+    blur = float(np.clip(rng.gamma(1.1, 0.20), 0, 1.2))
     if blur > 0.25:
         image = image.filter(ImageFilter.GaussianBlur(blur * 0.8))
     noise = 255 * float(rng.gamma(1.5, 0.006))

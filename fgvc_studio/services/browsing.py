@@ -12,9 +12,7 @@ from fgvc_studio.domain.records import Duplicate, LabelSource, Mark, Split
 from fgvc_studio.services.catalogue import Catalogue
 from fgvc_studio.store.project import ProjectStore
 
-State = Literal[
-    "all", "labelled", "unlabelled", "reviewed", "unreviewed", "uncertain", "flagged"
-]
+State = Literal["all", "labelled", "unlabelled", "reviewed", "unreviewed", "uncertain", "flagged"]
 Duplicates = Literal["all", "hide", "only"]
 OrderKey = Literal["import", "name", "category", "confidence", "newest", "date", "given"]
 STATES: tuple[State, ...] = get_args(State)
@@ -176,9 +174,7 @@ def _state(catalogue: Catalogue, state: State) -> NDArray[np.bool_]:
     return np.ones(columns.n, bool)
 
 
-def _metadata_equals(
-    store: ProjectStore, column: str, value: str, n: int
-) -> NDArray[np.bool_]:
+def _metadata_equals(store: ProjectStore, column: str, value: str, n: int) -> NDArray[np.bool_]:
     hit = np.zeros(n, bool)
     for item, text in store.metadata.column(column).items():
         if item <= n and text.casefold() == value.casefold():

@@ -76,12 +76,17 @@ class Engine:
     def embed(
         self, paths: Sequence[Path], boxes: Sequence[Box | None]
     ) -> Iterator[tuple[int, NDArray[np.float32], list[tuple[int, str]]]]:
-        """`vision.extract.embed_paths` with this backbone."""
+        """`vision.extract.embed_paths` with this backbone, vectors not normalised."""
         from fgvc_studio.vision import extract
 
         with self._lock:
             yield from extract.embed_paths(
-                paths, boxes, self.runtime, self.backbone.transform, threads=self.threads
+                paths,
+                boxes,
+                self.runtime,
+                self.backbone.transform,
+                threads=self.threads,
+                normalise=False,
             )
 
     def features(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
@@ -127,7 +132,7 @@ class Embedding:
         names = [s.name for s in self.spaces()]
         found = name or self.default_space()
         if found is None or not names:
-            raise UserError("This project has no embeddings yet.", "Compute embeddings first.")
+            raise UserError("This project has no embeddings yet.", "Embed the images first.")
         if found not in names:
             raise UserError(f"There is no space {found}.", f"Spaces: {', '.join(names)}.")
         return found
@@ -242,8 +247,10 @@ class Embedding:
         UserError
             The file cannot be read as a picture.
         """
+        from fgvc_studio.vision import extract
+
         for _, vectors, errors in self.engine_of(space).embed([path], [None]):
             if errors:
                 raise UserError(f"{path.name} cannot be used: {errors[0][1]}", "Try another file.")
-            return np.asarray(vectors[0])
+            return extract.normalised(vectors[0])
         raise UserError(f"{path.name} gave no embedding.", "Try another file.")

@@ -111,9 +111,7 @@ class Exploring:
                 projection.umap_map, opened.vectors, rows, scores, seed, epochs,
                 title="Laying out the map (UMAP)",
             )  # fmt: skip
-            groups = yield from self.lane().run(
-                clustering.groups, xy, title="Grouping the map"
-            )
+            groups = yield from self.lane().run(clustering.groups, xy, title="Grouping the map")
         made = Map2D(name, method, np.asarray(xy, np.float32), opened.item_ids, groups)
         self._studio.store.arrays.save_map(made)
         self._studio.bus.publish(MapChanged(name, method))

@@ -79,9 +79,7 @@ class NameIndex:
                 query, self._folded, scorer=fuzz.ratio, limit=limit * 2, score_cutoff=60.0
             ):
                 offer(entry, min(score, 79.0))
-        ranked = sorted(
-            best.items(), key=lambda kv: (-kv[1][0], self._folded[kv[1][1]], kv[0])
-        )
+        ranked = sorted(best.items(), key=lambda kv: (-kv[1][0], self._folded[kv[1][1]], kv[0]))
         return [(entry, category_id, score) for category_id, (score, entry) in ranked[:limit]]
 
     def match(self, entry: int, category_id: int, score: float) -> Match:

@@ -67,6 +67,18 @@ class ProcessLane:
         self._lock = RLock()
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
+        self._warming = False
+
+    def warm_up(self) -> None:
+        """Let the helper load and compile what maps need, while nothing waits for it."""
+        from fgvc_studio.analysis import projection
+
+        with self._lock:
+            if self._process is None:
+                self.start()
+                assert self._pipe is not None
+                self._pipe.send((projection.warm_up, []))
+                self._warming = True
 
     def start(self) -> None:
         """Start the helper if it is not running."""
@@ -95,21 +107,14 @@ class ProcessLane:
         with self._lock, tempfile.TemporaryDirectory(prefix="fgvc-lane-") as folder:
             self.start()
             assert self._pipe is not None and self._process is not None
-            self._pipe.send((function, [_park(a, Path(folder), i) for i, a in enumerate(arguments)]))
-            started = time.monotonic()
             finished = False
             try:
-                while not self._pipe.poll(POLL):
-                    if not self._process.is_alive():
-                        raise RuntimeError("The helper process ended before its work was done.")
-                    seconds = time.monotonic() - started
-                    yield Progress(0, 0, f"{title} ({seconds:.0f} s)")
-                try:
-                    good, result = self._pipe.recv()
-                except EOFError as error:
-                    raise RuntimeError("The helper process ended before its work was done.") from (
-                        error
-                    )
+                if self._warming:
+                    yield from self._answer(title)
+                    self._warming = False
+                parked = [_park(a, Path(folder), i) for i, a in enumerate(arguments)]
+                self._pipe.send((function, parked))
+                good, result = yield from self._answer(title)
                 finished = True
             finally:
                 if not finished:
@@ -118,11 +123,26 @@ class ProcessLane:
             raise result
         return result
 
+    def _answer(self, title: str) -> Generator[Progress, None, tuple[bool, Any]]:
+        """Wait for what the helper sends."""
+        assert self._pipe is not None and self._process is not None
+        started = time.monotonic()
+        try:
+            while not self._pipe.poll(POLL):
+                if not self._process.is_alive():
+                    raise EOFError
+                yield Progress(0, 0, f"{title} ({time.monotonic() - started:.0f} s)")
+            answer: tuple[bool, Any] = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise RuntimeError("The helper process ended before its work was done.") from error
+        return answer
+
     def close(self) -> None:
         """Let the helper end by itself; kill it if it does not."""
         self._stop(patience=2.0)
 
     def _stop(self, patience: float = 0.0) -> None:
+        self._warming = False
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None

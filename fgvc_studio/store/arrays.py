@@ -43,10 +43,12 @@ class SpaceWriter:
 
     def __init__(self, folder: Path, dim: int) -> None:
         self._vectors = NpyLog(folder / "vectors.npy", np.dtype(np.float32), dim)
+        self._norms = NpyLog(folder / "norms.npy", np.dtype(np.float32), None)
         self._ids = NpyLog(folder / "item_ids.npy", np.dtype(np.int64), None)
-        rows = min(self._vectors.rows, self._ids.rows)
-        self._vectors.truncate(rows)
-        self._ids.truncate(rows)
+        self._logs = (self._vectors, self._norms, self._ids)  # ids last: they make rows count
+        rows = min(log.rows for log in self._logs)
+        for log in self._logs:
+            log.truncate(rows)
         self._folder = folder
         self._committed = time.monotonic()
 
@@ -55,24 +57,27 @@ class SpaceWriter:
         return np.setdiff1d(item_ids, self._ids.read())
 
     def append(self, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Add rows; committed at least every two seconds."""
-        self._vectors.append(np.ascontiguousarray(vectors, np.float32))
+        """Add rows, which are normalised here; committed at least every two seconds."""
+        norms = np.linalg.norm(vectors, axis=1).astype(np.float32)
+        unit = vectors / np.maximum(norms, 1e-12)[:, None]
+        self._vectors.append(np.ascontiguousarray(unit, np.float32))
+        self._norms.append(norms)
         self._ids.append(np.ascontiguousarray(item_ids, np.int64))
         if time.monotonic() - self._committed >= COMMIT_EVERY:
             self.commit()
 
     def commit(self) -> None:
-        """Make appended rows durable: vectors first, then the ids that make them count."""
-        self._vectors.commit()
-        self._ids.commit()
+        """Make appended rows durable: vectors first, the ids that make them count last."""
+        for log in self._logs:
+            log.commit()
         self._committed = time.monotonic()
 
     def close(self) -> None:
         """Commit, and put the rows in order of item id."""
         self.commit()
         ids = self._ids.read()
-        self._vectors.close()
-        self._ids.close()
+        for log in self._logs:
+            log.close()
         if len(ids) > 1 and (np.diff(ids) <= 0).any():
             _sort_files(self._folder, ids)
 
@@ -89,6 +94,7 @@ def _sort_files(folder: Path, ids: NDArray[np.int64]) -> None:
         out[at : at + 8192] = vectors[order[at : at + 8192]]
     out.flush()
     del out, vectors
+    np.save(folder / "norms.sorted.npy", np.load(folder / "norms.npy")[order])
     np.save(folder / "ids.sorted.npy", ids[order])
     (folder / "ids.sorted.npy").replace(folder / "sorted_ids.npy")
     finish_sort(folder)
@@ -98,8 +104,9 @@ def finish_sort(folder: Path) -> None:
     """Move sorted files into place; also called on opening, when a kill came in between."""
     marker = folder / "sorted_ids.npy"
     if marker.exists():
-        if (folder / "vectors.sorted.npy").exists():
-            (folder / "vectors.sorted.npy").replace(folder / "vectors.npy")
+        for name in ("vectors", "norms"):
+            if (folder / f"{name}.sorted.npy").exists():
+                (folder / f"{name}.sorted.npy").replace(folder / f"{name}.npy")
         marker.replace(folder / "item_ids.npy")
 
 
@@ -135,7 +142,9 @@ class Arrays:
             No such space, or its description is damaged.
         """
         try:
-            found: dict[str, Any] = msgspec.json.decode((self._path(name) / "meta.json").read_bytes())
+            found: dict[str, Any] = msgspec.json.decode(
+                (self._path(name) / "meta.json").read_bytes()
+            )
         except FileNotFoundError as error:
             raise UserError(f"There is no space {name}.", "Compute embeddings first.") from error
         except (OSError, msgspec.DecodeError) as error:
@@ -210,10 +219,11 @@ class Arrays:
             raise UserError(f"The space {name} holds no vectors yet.", "Compute embeddings first.")
         ids = np.load(folder / "item_ids.npy")
         vectors = np.load(folder / "vectors.npy", mmap_mode="r")[: len(ids)]
+        norms = np.load(folder / "norms.npy")[: len(ids)]
         if len(ids) > 1 and (np.diff(ids) <= 0).any():  # a writer was killed, or is still at work
             ids, order = np.unique(ids, return_index=True)
-            vectors = vectors[order]
-        return EmbeddingSpace(info, vectors, ids)
+            vectors, norms = vectors[order], norms[order]
+        return EmbeddingSpace(info, vectors, ids, norms)
 
     def drop_space(self, name: str) -> None:
         """Delete a space with its maps."""

@@ -41,9 +41,7 @@ def _fast(values: Sequence[Any], kind: Any = np.float64) -> NDArray[Any]:
 
 
 def _record(row: tuple[Any, ...]) -> ImageRecord:
-    return ImageRecord(
-        row[0], row[1], os.fsdecode(row[2]), *row[3:11], Duplicate(row[11]), row[12]
-    )
+    return ImageRecord(row[0], row[1], os.fsdecode(row[2]), *row[3:11], Duplicate(row[11]), row[12])
 
 
 class Images:
@@ -159,9 +157,7 @@ class Images:
             "WHERE id IN (SELECT value FROM carray(?))",
             (carray(ids),),
         )
-        found = {
-            r[0]: Item(r[0], r[1], Box(*r[2:]) if r[2] is not None else None) for r in rows
-        }
+        found = {r[0]: Item(r[0], r[1], Box(*r[2:]) if r[2] is not None else None) for r in rows}
         return [found[i] for i in ids.tolist()]
 
     def path_of(self, image_id: int) -> Path:
@@ -278,10 +274,7 @@ class Images:
             first = int(db.execute("SELECT coalesce(max(id), 0) FROM items").fetchone()[0]) + 1  # type: ignore[index]
             db.executemany(
                 "INSERT INTO items VALUES (?,?,?,?,?,?)",
-                [
-                    (first + k, image_id, b.x, b.y, b.width, b.height)
-                    for k, b in enumerate(boxes)
-                ],
+                [(first + k, image_id, b.x, b.y, b.width, b.height) for k, b in enumerate(boxes)],
             )
         return np.arange(first, first + len(boxes), dtype=np.int64)
 

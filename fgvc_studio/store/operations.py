@@ -257,7 +257,9 @@ def _say(table: str, old: tuple[Any, ...], new: tuple[Any, ...], names: dict[int
     if table == "labels":
         if before is None and after is None:
             return "label confirmed"
-        shown = ("unlabelled" if v is None else names.get(v, f"category {v}") for v in (before, after))
+        shown = (
+            "unlabelled" if v is None else names.get(v, f"category {v}") for v in (before, after)
+        )
         return " -> ".join(shown)
     if table == "marks":
         return f"marks {_marks(before)} -> {_marks(after)}"
@@ -270,5 +272,7 @@ def _say(table: str, old: tuple[Any, ...], new: tuple[Any, ...], names: dict[int
 
 
 def _marks(value: int | None) -> str:
-    words = [w for bit, w in ((1, "reviewed"), (2, "uncertain"), (4, "flagged")) if (value or 0) & bit]
+    words = [
+        w for bit, w in ((1, "reviewed"), (2, "uncertain"), (4, "flagged")) if (value or 0) & bit
+    ]
     return " + ".join(words) or "none"

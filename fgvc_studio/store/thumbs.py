@@ -89,5 +89,7 @@ def _connect(name: str) -> apsw.Connection:
     db.set_busy_timeout(5000)
     if name != ":memory:":
         db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF")
-    db.execute("CREATE TABLE IF NOT EXISTS thumbs (image_id INTEGER PRIMARY KEY, jpeg BLOB NOT NULL)")
+    db.execute(
+        "CREATE TABLE IF NOT EXISTS thumbs (image_id INTEGER PRIMARY KEY, jpeg BLOB NOT NULL)"
+    )
     return db

@@ -93,8 +93,13 @@ class Backbone:
     @cached_property
     def model(self) -> Any:
         """The timm network without classifier, eval mode, no gradients."""
-        model = self.build().eval()
-        return model.requires_grad_(False)
+        from fgvc_studio.vision.torch_setup import import_timm
+
+        import_timm()
+        import torch
+
+        with torch.inference_mode(False):  # else a caller's mode would make it untraceable
+            return self.build().eval().requires_grad_(False)
 
     def forward_features(self, images: torch.Tensor) -> torch.Tensor:
         """Feature map before pooling: (B, 3, H, W) -> (B, C, h, w) float32."""

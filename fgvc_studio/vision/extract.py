@@ -30,6 +30,7 @@ def embed_paths(
     *,
     batch: int = 32,
     threads: int = 2,
+    normalise: bool = True,
 ) -> Iterator[tuple[int, NDArray[np.float32], list[tuple[int, str]]]]:
     """Embed items in order, a batch at a time.
 
@@ -43,13 +44,15 @@ def embed_paths(
         Items per batch.
     threads : int
         Decoding threads.
+    normalise : bool
+        Whether vectors get length 1.
 
     Yields
     ------
     start : int
         Index of the batch's first item.
     vectors : ndarray (n, D) float32
-        l2-normalised; NaN rows for items that could not be read.
+        l2-normalised if wanted; NaN rows for items that could not be read.
     errors : list of (int, str)
         Index of the item in `paths` and the reason in words.
     """
@@ -63,7 +66,8 @@ def embed_paths(
             continue
         vectors = np.empty((0, dim), np.float32)
         if good:
-            vectors = normalised(runtime.embed(np.stack([value for _, value in good])))
+            vectors = runtime.embed(np.stack([value for _, value in good]))
+            vectors = normalised(vectors) if normalise else vectors
             dim = vectors.shape[1]
         for earlier, count, reasons in waiting:
             yield earlier, np.full((count, dim), np.nan, np.float32), reasons

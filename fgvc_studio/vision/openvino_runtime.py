@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -43,6 +44,7 @@ class OpenVinoRuntime:
         self._openvino = import_openvino()
         self._core = self._openvino.Core()
         self._threads = threads
+        self._lock = Lock()
         self.note = ""
         folder = (cache or default_cache()) / backbone.key[:32]
         state = _read_state(folder, self._precisions())
@@ -66,10 +68,10 @@ class OpenVinoRuntime:
         """See `runtimes.Runtime`."""
         return self._run(self._features, batch)
 
-    @staticmethod
-    def _run(request: Any, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        request.infer([batch], share_inputs=True)
-        return request.get_output_tensor(0).data.copy()
+    def _run(self, request: Any, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        with self._lock:  # a search may ask while a job embeds
+            request.infer([np.ascontiguousarray(batch)], share_inputs=True)
+            return request.get_output_tensor(0).data.copy()
 
     def _precisions(self) -> list[str]:
         """Precisions to try on this CPU, fastest first."""

@@ -93,7 +93,8 @@ def region_vector(
 
     The cells of the whole image's feature map are pooled when the centre square holds at least
     nine tenths of the box; else the image is cut to a square around the box, with a quarter of
-    its longer side as margin, and the cells of that are pooled.
+    its longer side as margin, and the cells of that are pooled. Where the image's border leaves
+    no such square, the box alone is squeezed into one.
 
     Returns
     -------
@@ -107,8 +108,10 @@ def region_vector(
         left, top = max(0, int(np.floor(around.x))), max(0, int(np.floor(around.y)))
         image = crop(image, around)
         box = Box(box.x - left, box.y - top, box.width, box.height)
-        if covered(box, transform, image.size) < _INSIDE:  # at the border of a long image
-            image, box = crop(image, box), Box(0, 0, image.width, image.height)
+        if covered(box, transform, image.size) < _INSIDE:  # a long box at the image's border
+            side = transform.resize
+            image = crop(image, box).resize((side, side), Image.Resampling.BICUBIC)
+            box = Box(0, 0, side, side)
     features = runtime.features(transform(image)[None])[0]
     return pool_box(features, box, transform, image.size)
 

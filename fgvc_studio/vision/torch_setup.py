@@ -24,7 +24,7 @@ def import_timm() -> ModuleType:
     UserError
         When torch or timm cannot be imported at all.
     """
-    warnings.filterwarnings("ignore", message=".*torch.jit.trace.*")
+    warnings.filterwarnings("ignore", message=r".*torch\.jit\.trace")
     try:
         try:
             import timm

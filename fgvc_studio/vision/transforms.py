@@ -15,6 +15,9 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
+_LONGEST = 4
+_GAP = 3.0  # averages whole pixels first where an image is shrunk six times or more
+
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
@@ -26,8 +29,8 @@ class Geometry:
 
     scale_x: float
     scale_y: float
-    left: float
-    top: float
+    left: int
+    top: int
     size: int
 
     def to_input(self, x: float, y: float) -> tuple[float, float]:
@@ -90,18 +93,24 @@ class EvalTransform:
         ndarray (3, size, size) float32
             Normalised, C-contiguous.
         """
-        place = self.geometry(*image.size)
-        # Resizing only the square gives the same pixels as resizing all and cutting.
-        x0, y0 = place.to_image(0, 0)
-        x1, y1 = place.to_image(self.size, self.size)
-        box = (max(0.0, x0), max(0.0, y0), min(x1, image.width), min(y1, image.height))
-        square = image.resize(
-            (self.size, self.size), _FILTERS[self.interpolation], box=box, reducing_gap=3.0
-        )
+        square = self._square(image)
         scale = np.divide(1 / 255, self.std, dtype=np.float32)
         shift = np.divide(self.mean, self.std).astype(np.float32)
         values = np.asarray(square, np.uint8) * scale - shift
         return np.ascontiguousarray(values.transpose(2, 0, 1))
+
+    def _square(self, image: Image.Image) -> Image.Image:
+        place = self.geometry(*image.size)
+        resample, size = _FILTERS[self.interpolation], self.size
+        new = round(image.width * place.scale_x), round(image.height * place.scale_y)
+        if max(new) <= _LONGEST * min(new):
+            whole = image.resize(new, resample, reducing_gap=_GAP)
+            return whole.crop((place.left, place.top, place.left + size, place.top + size))
+        # Of a panorama only the square is resized: the same pixels but for rounding.
+        x0, y0 = place.to_image(0, 0)
+        x1, y1 = place.to_image(size, size)
+        box = (max(0.0, x0), max(0.0, y0), min(x1, image.width), min(y1, image.height))
+        return image.resize((size, size), resample, box=box, reducing_gap=_GAP)
 
     def spec(self) -> dict[str, object]:
         """What the pixels depend on, for keys (JSON types only)."""

@@ -39,7 +39,18 @@ class Window(QMainWindow):
         column.addWidget(self.items)
         self.setCentralWidget(holder)
         self.commands = ActionSet(self)
-        for name in ("project", "items", "acting", "undo", "redo", "back", "forward", "space"):
+        for name in (
+            "project",
+            "items",
+            "acting",
+            "deciding",
+            "writable",
+            "undo",
+            "redo",
+            "back",
+            "forward",
+            "space",
+        ):
             self.commands.set_condition(name, lambda: True)
         for command in COMMANDS:
             self.commands.connect(command.id, lambda c=command.id: self.ran.append(c))
@@ -114,10 +125,10 @@ def test_held_label_keys_do_not_repeat(window):
 
 
 def test_condition_and_scope_disable(window):
-    window.commands.set_condition("acting", lambda: False)
+    window.commands.set_condition("deciding", lambda: False)
     window.commands.refresh()
     assert not window.commands.run("label.identify")
-    window.commands.set_condition("acting", lambda: True)
+    window.commands.set_condition("deciding", lambda: True)
     window.commands.set_scopes()
     assert not window.commands.run("label.identify")
     assert window.commands.run("app.keys")

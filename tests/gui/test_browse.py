@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QInputDialog, QMessageBox
 
 from fgvc_studio.domain.embeddings import Neighbours
+from fgvc_studio.domain.errors import ProjectLockedError
 from fgvc_studio.domain.records import LabelSource, Mark
 from fgvc_studio.gui.dialogs.export_dialog import ExportDialog
 from fgvc_studio.gui.dialogs.import_plan import ImportPlan, sentence
@@ -354,6 +355,24 @@ def test_export_dialog_plans_and_the_job_writes(window, browse, qtbot, tmp_path)
     qtbot.waitUntil(lambda: not window.jobs.busy, timeout=20_000)
     assert window.jobs.jobs[-1].state is JobState.DONE
     assert len(target.read_text().splitlines()) == 3
+
+
+def test_locked_project_can_be_looked_at_but_not_changed(window, qtbot, project):
+    error = ProjectLockedError("It is open elsewhere.", "Close it there.")
+    window.actions_.run("project.close")
+    holder = Studio.open(project, who="other")
+    window._not_opened(project, error)
+    box = window.findChildren(QMessageBox)[0]
+    look = next(b for b in box.buttons() if "read-only" in b.text())
+    look.click()
+    qtbot.waitUntil(lambda: window.session is not None, timeout=20_000)
+    window.selection.set_current(1)
+    assert "read only" in window.status.label.text()
+    assert window.actions_["view.locate"].isEnabled()
+    for command in ("label.identify", "label.favourite1", "project.add", "edit.undo"):
+        assert not window.actions_[command].isEnabled()
+    window.actions_.run("project.close")
+    holder.close()
 
 
 def test_close_returns_to_the_first_screen_with_the_project_listed(window, qtbot, project):

@@ -317,10 +317,10 @@ def test_durations():
     assert words.duration(7800) == "2 h 10 min"
 
 
-def test_opening_something_that_is_no_project_says_so(window, qtbot, tmp_path, monkeypatch):
-    faults = []
-    monkeypatch.setattr(window, "show_fault", faults.append)
+def test_opening_something_that_is_no_project_says_so(window, qtbot, tmp_path):
     window.open_project(tmp_path)
-    qtbot.waitUntil(lambda: bool(faults), timeout=20_000)
-    assert isinstance(faults[0], UserError)
+    qtbot.waitUntil(lambda: bool(window.findChildren(QMessageBox)), timeout=20_000)
+    box = window.findChildren(QMessageBox)[0]
+    assert "project" in box.text()
     assert window.session is None
+    box.close()

@@ -109,6 +109,7 @@ class BrowseWorkspace(Workspace):
         store = preferences.store()
         for name in _SPLITTERS:
             store.setValue(f"browse/{name}", getattr(self, name).saveState())
+        preferences.remember("browse/legend", self.map.bar.legend.isChecked())
         if self._viewer:
             self._viewer.close()
         self.identify_box.hide()
@@ -302,6 +303,7 @@ class BrowseWorkspace(Workspace):
         self.grid.setMinimumSize(220, 180)
         self.map.setMinimumSize(220, 180)
         column.addWidget(self.centre)
+        self.map.bar.legend.setChecked(preferences.flag("browse/legend"))
         self.inspector.pane.findChild(QSplitter).setSizes([380, 420])
         for name in _SPLITTERS:
             saved = preferences.store().value(f"browse/{name}")
@@ -380,9 +382,11 @@ class BrowseWorkspace(Workspace):
         for command, handler in table.items():
             actions.connect(command, handler)
         actions.set_condition("acting", lambda: len(selection.acting()) > 0)
+        writable = not self.context.studio.store.read_only
+        actions.set_condition("deciding", lambda: writable and len(selection.acting()) > 0)
         actions.set_condition("back", lambda: views.can_go_back)
         actions.set_condition("forward", lambda: views.can_go_forward)
-        actions.set_condition("space", lambda: bool(self.maps.space))
+        actions.set_condition("space", lambda: writable and bool(self.maps.space))
         views.moved.connect(actions.refresh)
         selection.changed.connect(actions.refresh)
         selection.current_changed.connect(actions.refresh)
