@@ -90,7 +90,7 @@ class ViewSpec:
         return np.ascontiguousarray(values.transpose(2, 0, 1))
 
 
-def view_seed(run_seed: int, fingerprint: bytes, kind: str, view: int) -> int:
+def view_seed(run_seed: int | str, fingerprint: bytes, kind: str, view: int) -> int:
     """Seed of a view: independent of order and of the number of workers."""
     text = f"{run_seed}:{kind}:{view}:".encode() + fingerprint
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")

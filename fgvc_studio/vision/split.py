@@ -238,7 +238,7 @@ class _Embed(nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.model = [model]  # in a list: its blocks are no part of this module
+        self.model = [model]  # in a list: its blocks are no part of this module (copies follow)
         self.patch_embed = model.patch_embed
         for name in ("cls_token", "reg_token", "pos_embed"):
             self.register_parameter(name, getattr(model, name, None))
@@ -246,17 +246,7 @@ class _Embed(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, prefix + T, d)."""
-        model = self.model[0]
-        own = {n: getattr(model, n) for n in ("cls_token", "reg_token", "pos_embed")}
-        if self.pos_embed is own["pos_embed"]:
-            return self.norm_pre(model._pos_embed(self.patch_embed(images)))
-        try:  # a trained copy lends its own tokens to the model's arithmetic
-            for name in own:
-                setattr(model, name, getattr(self, name))
-            return self.norm_pre(model._pos_embed(self.patch_embed(images)))
-        finally:
-            for name, value in own.items():
-                setattr(model, name, value)
+        return self.norm_pre(self.model[0]._pos_embed(self.patch_embed(images)))
 
 
 class _ChannelsFirst(nn.Module):
