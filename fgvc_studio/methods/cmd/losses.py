@@ -80,7 +80,8 @@ def cmd_loss(
         ``image``, ``both``, ``bag`` or ``teacher``.
     """
     with torch.no_grad():
-        q_image = [((t.image - centres[0]) / tau_teacher).softmax(-1) for t in teacher]
+        log_q = [((t.image - centres[0]) / tau_teacher).log_softmax(-1) for t in teacher]
+        q_image = [q.exp() for q in log_q]
         q_region = [((t.region - centres[1]) / tau_teacher).softmax(-1) for t in teacher]
         t_units = [F.normalize(t.tokens, dim=-1) for t in teacher]
         s_units = [F.normalize(s.tokens, dim=-1) for s in student]
@@ -99,7 +100,7 @@ def cmd_loss(
         with torch.set_grad_enabled(inter > 0 and torch.is_grad_enabled()):
             b_teacher = [bag(t.scores, q) for t, q in zip(teacher, q_region, strict=True)]
             of_view = _student_terms(student, p_image, p_region, b_teacher, pairs, inter_grad)
-            of_teacher = [_kl(b, q.log()) for b, q in zip(b_teacher, q_image, strict=True)]
+            of_teacher = [_kl(b, q) for b, q in zip(b_teacher, log_q, strict=True)]
         inter_student = of_view
         inter_teacher = [of_teacher[q] for q, _ in pairs]
     found = {
