@@ -1,1 +1,1 @@
-"""What the program talks about: frozen records, ids, events, errors. Standard library and numpy only."""
+"""The nouns of the program: frozen records, ids, events, errors (standard library, numpy)."""
