@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,12 @@ class Retrieval:
     def recall_at(self, k: int) -> NDArray[np.float64]:
         """1 where an item of the category is among the first k, else 0; ``(Q,)``."""
         return np.where(np.isnan(self.first_hit), np.nan, self.first_hit <= k)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Retrieval]) -> Retrieval:
+        """Scores of consecutive blocks of queries as one."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
     @property
     def scored(self) -> NDArray[np.bool_]:
@@ -88,7 +94,7 @@ def _ranked(
         mine = np.full(n, -1, np.int64) if own is None else own[start : start + n]
         inside = np.flatnonzero(mine >= 0)
         scores[inside, mine[inside]] = -np.inf
-        yield start, np.argsort(-scores, axis=1, kind="stable"), mine
+        yield start, np.argsort(np.negative(scores, out=scores), axis=1), mine
 
 
 def _score(

@@ -7,7 +7,7 @@ appear in a result.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,7 +17,7 @@ from fgvc_studio.analysis import threads
 
 _MATVEC_QUERIES = 4
 """Up to so many queries a matrix-vector product per query beats faiss' set-up."""
-_BLOCK_ROWS = 16_384
+BLOCK_ROWS = 16_384
 _BLOCK_QUERIES = 1_024
 
 
@@ -124,15 +124,10 @@ def _search_one(
     scores = np.empty(n, np.float32)
 
     def block(start: int) -> None:
-        stop = min(start + _BLOCK_ROWS, n)
+        stop = min(start + BLOCK_ROWS, n)
         np.dot(vectors[start:stop], query, out=scores[start:stop])
 
-    starts = range(0, n, _BLOCK_ROWS)
-    if len(starts) > 1:
-        for _ in _pool().map(block, starts):
-            pass
-    elif n:
-        block(0)
+    in_parallel(block, n)
     scores[np.isnan(scores)] = -np.inf
     if exclude >= 0:
         scores[exclude] = -np.inf
@@ -175,6 +170,16 @@ def _search_block(
     hit[~hit.any(1), -1] = True
     order = np.argsort(hit, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
+
+
+def in_parallel(work: Callable[[int], None], n: int) -> None:
+    """Call ``work(start)`` for every block of `BLOCK_ROWS` of `n` rows, on all cores."""
+    starts = range(0, n, BLOCK_ROWS)
+    if len(starts) > 1:
+        for _ in _pool().map(work, starts):
+            pass
+    elif n:
+        work(0)
 
 
 _shared_pool: list[ThreadPoolExecutor] = []

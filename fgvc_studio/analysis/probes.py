@@ -10,6 +10,7 @@ from fgvc_studio.analysis import neighbours
 TEMPERATURE = 0.07
 PCA_DIMS = 128
 PCA_SAMPLE = 50_000
+TRANSFORM_BLOCK = 16_384
 LDA_DIMS = 48
 LDA_SHRINKAGE = 0.3
 PROBE_C = 0.01
@@ -105,7 +106,10 @@ def pca_space(vectors: Floats, dims: int = PCA_DIMS, *, seed: int = 0) -> Floats
     if len(rows) > PCA_SAMPLE:
         rows = np.random.default_rng(seed).choice(len(rows), PCA_SAMPLE, replace=False)
     model.fit(np.asarray(vectors[np.sort(rows)]))
-    return unit(model.transform(np.asarray(vectors)))
+    blocks = range(0, len(vectors), TRANSFORM_BLOCK)
+    return np.concatenate(
+        [unit(model.transform(np.asarray(vectors[at : at + TRANSFORM_BLOCK]))) for at in blocks]
+    )
 
 
 def lda_space(

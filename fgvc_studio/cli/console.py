@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,7 +201,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def table(rows: list[tuple[str, ...]], header: tuple[str, ...] = ()) -> str:
+def table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...] = ()) -> str:
     """Rows as aligned columns."""
     everything = [*([header] if header else []), *rows]
     if not everything:

@@ -133,7 +133,8 @@ def _import(
         lines.append(f"{total['unchanged']:,} images were there already.")
     if total["duplicates"] or total["near_duplicates"]:
         lines.append(
-            f"{total['duplicates']:,} exact and {total['near_duplicates']:,} near duplicates marked."
+            f"{total['duplicates']:,} exact and {total['near_duplicates']:,} near duplicates "
+            "marked."
         )
     lines.extend(f"Note: {w}" for w in warnings)
     if skipped:

@@ -40,7 +40,7 @@ def _sheet(kind: str) -> Floats:
 
 
 def _plain(colour: tuple[float, float, float]) -> Floats:
-    return np.repeat(np.float32(colour), _SIDE * _SIDE).reshape(3, _SIDE, _SIDE)
+    return np.repeat(np.array(colour, np.float32), _SIDE * _SIDE).reshape(3, _SIDE, _SIDE)
 
 
 def _noise(rng: np.random.Generator, pixels: float, pixels_x: float | None = None) -> Floats:

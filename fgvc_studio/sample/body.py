@@ -25,7 +25,7 @@ def head_centre(build: Habitus) -> Points:
 
 def abdomen_tip(build: Habitus) -> Points:
     """End of the abdomen."""
-    return np.array([0.0, build.thorax[1] * 0.45 + build.abdomen[1]])
+    return np.array([0.0, build.thorax[1] * 0.30 + build.abdomen[1] * 0.96])
 
 
 def draw_abdomen(

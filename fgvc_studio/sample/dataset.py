@@ -32,16 +32,15 @@ class SampleInfo:
     Attributes
     ----------
     images_dir : Path
-        Folder with the images; paths in the tables are relative to it.
+        Folder with the folders of images; paths in the tables are relative to it.
     labels, truth, parts, checklist : Path
-        The files beside it.
+        The tables, in the same folder.
     images, labelled : int
         Number of images, and of those that ``labels.csv`` names.
     known, novel : tuple of str
         Binomials of the species with and without labelled images.
     """
 
-    folder: Path
     images_dir: Path
     labels: Path
     truth: Path
@@ -156,8 +155,7 @@ def _known(shot: Shot, photo: Photo) -> dict[str, object]:
 
 def _info(out_dir: Path, shots: list[Shot]) -> SampleInfo:
     return SampleInfo(
-        folder=out_dir,
-        images_dir=out_dir / "images",
+        images_dir=out_dir,
         labels=out_dir / "labels.csv",
         truth=out_dir / "truth.csv",
         parts=out_dir / "parts.json",
@@ -178,7 +176,7 @@ def _write_tables(info: SampleInfo, shots: list[Shot], parts: dict[str, object])
     _write_csv(info.truth, facts + extra, (_facts(shot) + _truths(shot) for shot in by_path))
     _write_csv(
         info.checklist,
-        ["id", "parent_id", "rank", "name", "authorship", "synonyms", "vernacular"],
+        ["name", "parent", "rank", "authorship", "synonym_of", "vernacular"],
         _checklist(),
     )
     record = {
@@ -205,16 +203,14 @@ def _truths(shot: Shot) -> list[str]:
 
 
 def _checklist() -> Iterator[list[str]]:
-    """The known part of the tree: novel species have no name yet."""
-    for number, genus in enumerate(GENERA.values(), 1):
-        yield [str(number), "", "genus", genus.name, genus.authorship, "", genus.vernacular]
-    known = (s for s in SPECIES if not s.novel)
-    parents = {name: str(number) for number, name in enumerate(GENERA, 1)}
-    for number, s in enumerate(known, len(GENERA) + 1):
-        yield [
-            str(number), parents[s.genus], "species", s.name, s.authorship,
-            "; ".join(s.synonyms), s.vernacular,
-        ]  # fmt: skip
+    """The known part of the tree, with synonyms: novel species have no name yet."""
+    for genus in GENERA.values():
+        yield [genus.name, "", "genus", genus.authorship, "", genus.vernacular]
+    for s in SPECIES:
+        if not s.novel:
+            yield [s.name, s.genus, "species", s.authorship, "", s.vernacular]
+            for synonym in s.synonyms:
+                yield [synonym, s.genus, "species", "", s.name, ""]
 
 
 def _write_csv(path: Path, header: list[str], rows: Iterable[list[str]]) -> None:

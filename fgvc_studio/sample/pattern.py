@@ -68,7 +68,7 @@ def paint_pattern(
     strength = one.contrast * faint
 
     image = np.empty((3, h, w), np.float32)
-    image[:] = np.reshape(shift(pattern.ground, one.tint), (3, 1, 1))
+    image[:] = np.array(shift(pattern.ground, one.tint)).reshape(3, 1, 1)
     mix(image, shift(pattern.outer, one.tint), smoothstep(0.45, 1.0, u) * 0.9)
     mottle = clouds(rng, h, w, 5, 9) * 0.6 + clouds(rng, h, w, 11, 26) * 0.5
     mix(image, dark, np.clip(mottle * 0.16 * pattern.mottling, 0, 0.5) + 0.5 * one.melanism)
@@ -212,7 +212,8 @@ def _spot(
     pale: Colour,
     faint: float,
 ) -> None:
-    x0, y0 = position(grid.shape, np.array(spot.u - one.reach * 0.3), np.array(spot.v))
+    spot_at = position(grid.shape, np.array(spot.u - one.reach * 0.3), np.array(spot.v))
+    x0, y0 = spot_at.tolist()
     size = spot.size * one.scale
     dx, dy = (grid.x - x0) / size, (grid.y - y0) / size
     edge = 1.8 / (SCALE * size)

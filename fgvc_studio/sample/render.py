@@ -222,12 +222,16 @@ def _shade_under(canvas: Image.Image, wings: list[_Wing], unit: float) -> None:
         points = (wing.place(hem) + unit * 0.018) / 4
         draw.polygon([tuple(p) for p in points], fill=130)
     small = small.filter(ImageFilter.GaussianBlur(unit * 0.006))
-    _darken(canvas, small.resize(canvas.size, Image.Resampling.BILINEAR), (0, 0))
+    box = small.getbbox()
+    if box is not None:
+        size = ((box[2] - box[0]) * 4, (box[3] - box[1]) * 4)
+        shade = small.crop(box).resize(size, Image.Resampling.BILINEAR)
+        _darken(canvas, shade, (box[0] * 4, box[1] * 4))
 
 
 def _darken(canvas: Image.Image, shade: Image.Image, at: tuple[int, int]) -> None:
     """Lay a shade over what is painted, and only there."""
-    piece = canvas.getchannel("A").crop((*at, at[0] + shade.width, at[1] + shade.height))
+    piece = canvas.crop((*at, at[0] + shade.width, at[1] + shade.height)).getchannel("A")
     layer = Image.new("RGBA", shade.size, (18, 14, 12, 0))
     layer.putalpha(ImageChops.multiply(shade, piece))
     canvas.alpha_composite(layer, at)
@@ -246,23 +250,24 @@ def _paint_body(
     paint = body.draw_thorax if thorax else body.draw_abdomen
     layer = Image.new("RGBA", canvas.size, (90, 80, 70, 0))
     paint(ImageDraw.Draw(layer), place, build, tint, rng)
-    reach = max(1, round(canvas.width * 0.006))
+    codes[_sampled(layer) > 127] = PART_CODES["body"]
     box = layer.getbbox()
-    if box is not None:
-        low = (max(0, box[0] - 4 * reach), max(0, box[1] - 4 * reach))
-        high = (min(canvas.width, box[2] + 4 * reach), min(canvas.height, box[3] + 4 * reach))
-        cover = layer.getchannel("A").crop((*low, *high)).point([int(a * 0.45) for a in range(256)])
-        small = cover.reduce(4).filter(ImageFilter.GaussianBlur(reach / 3)).resize(cover.size)
-        _darken(canvas, ImageChops.offset(small, reach, reach), low)
-    canvas.alpha_composite(layer)
-    codes[_sampled(layer.getchannel("A")) > 127] = PART_CODES["body"]
+    if box is None:
+        return
+    reach = max(1, round(canvas.width * 0.006))
+    low = (max(0, box[0] - 4 * reach), max(0, box[1] - 4 * reach))
+    high = (min(canvas.width, box[2] + 4 * reach), min(canvas.height, box[3] + 4 * reach))
+    layer = layer.crop((*low, *high))
+    cover = layer.getchannel("A").point([int(a * 0.45) for a in range(256)])
+    small = cover.reduce(4).filter(ImageFilter.GaussianBlur(reach / 3)).resize(cover.size)
+    _darken(canvas, ImageChops.offset(small, reach, reach), low)
+    canvas.alpha_composite(layer, low)
 
 
 def _sampled(image: Image.Image) -> NDArray[np.uint8]:
-    """Every fourth pixel of the final picture, from an oversampled one-band image."""
+    """Opacity at every fourth pixel of the final picture, from an oversampled one."""
     step = _MASK_STEP * OVERSAMPLING
-    band = image if image.mode == "L" else image.getchannel("A")
-    return np.asarray(band)[step // 2 :: step, step // 2 :: step]
+    return np.asarray(image.getchannel("A"))[step // 2 :: step, step // 2 :: step]
 
 
 def _note_parts(
@@ -279,7 +284,7 @@ def _note_parts(
         p = p / OVERSAMPLING
         inside = 0 <= p[0] < pose.size[0] and 0 <= p[1] < pose.size[1]
         moth.points[name] = (round(float(p[0]), 1), round(float(p[1]), 1),
-                             bool(inside and code_at(p) in (code, 0)))  # fmt: skip
+                             bool(inside and code_at(p) == code))  # fmt: skip
 
     point("head", place(body.head_centre(build)), 5)
     point("thorax", place(np.zeros(2)), 5)

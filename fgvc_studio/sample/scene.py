@@ -72,7 +72,7 @@ def photograph(species: Species, setting: Setting, seed: int) -> Photo:
         )
     small = np.asarray(moth.picture.reduce(OVERSAMPLING), np.float32) / 255
     lifted = 0.035 if setting.sitting else rng.uniform(0.03, 0.09)
-    _cast_shadow(canvas, small[..., 3], sun, lifted * pose.unit, rng)
+    _cast_shadow(canvas, small[..., 3], sun, lifted * pose.unit)
     alpha = small[..., 3:]
     canvas += (small[..., :3] * rng.normal(1.0, 0.04) - canvas) * alpha
     return Photo(_camera(canvas, rng, setting), moth, pose, setting, boxes)
@@ -133,25 +133,26 @@ def _lay(
     pixels = np.asarray(thing.crop((0, 0, w, h)), np.float32) / 255
     cover = np.zeros((height, width), np.float32)
     cover[y : y + h, x : x + w] = pixels[..., 3]
-    _cast_shadow(canvas, cover, sun, 2.5, rng)
+    _cast_shadow(canvas, cover, sun, 2.5)
     canvas[y : y + h, x : x + w] += (pixels[..., :3] - canvas[y : y + h, x : x + w]) * pixels[
         ..., 3:
     ]
     return (float(x), float(y), float(w), float(h))
 
 
-def _cast_shadow(
-    canvas: Floats, cover: Floats, sun: float, reach: float, rng: np.random.Generator
-) -> None:
+def _cast_shadow(canvas: Floats, cover: Floats, sun: float, reach: float) -> None:
     """Darken the ground beside what lies on it: a soft far shadow and a dark contact one."""
     height, width = cover.shape
     picture = Image.fromarray((cover * 255).astype(np.uint8))
     dx, dy = -np.cos(sun) * reach, -np.sin(sun) * reach
+    light = np.ones((height, width), np.float32)
     for stretch, blur, depth in ((1.0, reach * 0.55 + 1.0, 0.42), (0.3, 1.2, 0.30)):
         moved = Image.new("L", (width, height))
         moved.paste(picture, (round(dx * stretch), round(dy * stretch)))
-        soft = np.asarray(moved.filter(ImageFilter.GaussianBlur(blur)), np.float32) / 255
-        canvas *= (1 - depth * soft)[..., None]
+        soft = moved.reduce(2).filter(ImageFilter.GaussianBlur(blur / 2)).resize((width, height))
+        light *= 1 - np.asarray(soft, np.float32) * np.float32(depth / 255)
+    for band in range(3):
+        canvas[..., band] *= light
 
 
 def _camera(canvas: Floats, rng: np.random.Generator, setting: Setting) -> Image.Image:
@@ -164,7 +165,9 @@ def _camera(canvas: Floats, rng: np.random.Generator, setting: Setting) -> Image
     light += 0.02 * clouds(rng, height, width, 2, 2)
     warm = setting.warmth + rng.normal(0, 0.022)
     balance = np.array([1 + warm, 1 + rng.normal(0, 0.012), 1 - warm], np.float32)
-    canvas *= light[..., None] * balance * np.float32(np.clip(rng.normal(1.0, 0.06), 0.82, 1.12))
+    exposure = float(np.clip(rng.normal(1.0, 0.06), 0.82, 1.12))
+    for band in range(3):
+        canvas[..., band] *= light * np.float32(balance[band] * exposure)
     gamma = float(np.clip(rng.normal(1.0, 0.05), 0.85, 1.18))
     image = Image.fromarray((np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8))
     image = image.point([round(255 * (k / 255) ** gamma) for k in range(256)] * 3)

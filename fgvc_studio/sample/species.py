@@ -130,8 +130,8 @@ _OCELLARNIA = (
         "cyanops",
         "Nakagawa-Bright, 1949",
         "Blue-eyed Emperor",
-        _spots(_OF, eyespot={"tone": (0.33, 0.53, 0.78), "size": 0.104}),
-        _spots(_OH, hindwing_eyespot={"tone": (0.33, 0.53, 0.78), "size": 0.104}),
+        _spots(_OF, eyespot={"tone": (0.38, 0.55, 0.77), "size": 0.104}),
+        _spots(_OH, hindwing_eyespot={"tone": (0.38, 0.55, 0.77), "size": 0.104}),
         differs=("eyespot", "hindwing_eyespot"),
     ),
     Species(

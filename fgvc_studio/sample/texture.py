@@ -65,7 +65,7 @@ def mix(image: Floats, colour: Colour | NDArray, weight: Floats) -> None:
         band += (tone - band) * weight
 
 
-def shift(colour: Colour, by: NDArray | float) -> Colour:
+def shift(colour: Colour, by: Colour | NDArray | float) -> Colour:
     """The colour, lighter or darker or tinted, kept within 0.02..0.99."""
     moved = np.clip(np.asarray(colour) + by, 0.02, 0.99)
     return (float(moved[0]), float(moved[1]), float(moved[2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,11 @@ def read_table(path: Path) -> list[dict[str, str]]:
     UserError
         Not readable as a table.
     """
+    return [row for _, row in _numbered(path)]
+
+
+def _numbered(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Rows of `read_table`, each with the number of the line on which it ends."""
     try:
         text = path.read_text("utf-8-sig")
     except OSError as error:
@@ -95,13 +101,25 @@ def read_table(path: Path) -> list[dict[str, str]]:
         raise UserError(f"{path.name} is not UTF-8 text.", "Save it as UTF-8 CSV.") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    rows = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     if not rows.fieldnames:
         raise UserError(f"{path.name} is empty.", "It needs a header line and rows.")
-    return [
-        {str(k).strip().lower(): (v or "").strip() for k, v in row.items() if k is not None}
-        for row in rows
-    ]
+    try:
+        return [
+            (
+                rows.line_num,
+                {
+                    str(k).strip().lower(): (v or "").strip()
+                    for k, v in row.items()
+                    if k is not None
+                },
+            )
+            for row in rows
+        ]
+    except csv.Error as error:
+        raise UserError(
+            f"Line {rows.line_num} of {path.name} cannot be read ({error}).", "Mend the line."
+        ) from error
 
 
 def _column(rows: list[dict[str, str]], names: Iterable[str], path: Path) -> str:
@@ -124,24 +142,28 @@ def label_from_table(
     UserError
         Missing columns or an unknown item; then nothing is written.
     """
-    rows = [r for r in read_table(path) if any(r.values())]
-    if not rows:
+    numbered = [(line, r) for line, r in _numbered(path) if any(r.values())]
+    if not numbered:
         return None, f"{path.name} has no rows"
+    rows = [r for _, r in numbered]
     item_column = _column(rows, ("item", "item_id", "id", "path", "image"), path)
     category_column = _column(rows, ("category", "label", "species", "fine", "class"), path)
+    lines = [line for line, r in numbered if r[category_column]]
     rows = [r for r in rows if r[category_column]]
     keys = [r[item_column] for r in rows]
     if item_column in ("path", "image"):
         found = studio.store.images.items_of_paths(keys)
     else:
         found = {k: int(k) for k in keys if k.isdigit() and 1 <= int(k) <= studio.catalogue.n}
-    for line, key in enumerate(keys, 2):
+    for line, key in zip(lines, keys, strict=True):
         if key not in found:
             raise UserError(
                 f"Line {line} of {path.name}: {key} is no item of this project.",
                 "Nothing was written; mend the line or import the image first.",
             )
     names = sorted({r[category_column] for r in rows})
+    for name in names:  # an ambiguous one must be found before the first new one is made
+        find_category(studio, name)
     ids = {n: category_named(studio, n, create=not existing_only) for n in names}
     items = np.array([found[k] for k in keys], np.int64)
     categories = np.array([ids[r[category_column]] for r in rows], np.int64)

@@ -160,17 +160,17 @@ def _category_places(catalogue: Catalogue) -> NDArray[np.int64]:
 def _state(catalogue: Catalogue, state: State) -> NDArray[np.bool_]:
     columns = catalogue.columns
     if state == "labelled":
-        return columns.category > 0
+        return np.asarray(columns.category > 0)
     if state == "unlabelled":
-        return columns.category == 0
+        return np.asarray(columns.category == 0)
     if state == "reviewed":
         return columns.reviewed
     if state == "unreviewed":
         return ~columns.reviewed
     if state == "uncertain":
-        return (columns.marks & Mark.UNCERTAIN) != 0
+        return np.asarray((columns.marks & Mark.UNCERTAIN) != 0)
     if state == "flagged":
-        return (columns.marks & Mark.FLAGGED) != 0
+        return np.asarray((columns.marks & Mark.FLAGGED) != 0)
     return np.ones(columns.n, bool)
 
 

@@ -77,7 +77,7 @@ def import_photos(studio: Studio, photos: Path) -> Generator[Progress, None, Any
     return (
         yield from studio.ingest.run(
             photos,
-            format="image-folder",
+            format="image_folder",
             labels=photos / "labels.csv",
             mapping=ColumnMapping(label=("genus", "species"), split="split"),
         )

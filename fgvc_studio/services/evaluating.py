@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 CATEGORIES = ("all", "known", "novel")
-QUERY_LIMIT = 20_000
+QUERY_LIMIT = 10_000
 """Above this number the queries are a random sample; the report's ``n`` tells."""
 
 Mask = NDArray[np.bool_]
@@ -49,7 +49,7 @@ class Evaluating:
         queries: Sequence[str] | None = None,
         categories: str = "all",
         seed: int = 0,
-    ) -> Generator[Progress, None, dict[str, object]]:
+    ) -> Generator[Progress, None, dict[str, Any]]:
         """Score a space; nothing is written.
 
         Parameters
@@ -123,8 +123,7 @@ class Evaluating:
         label, split = truth.label[places], truth.split[places]
         usable = label >= 0
         if categories != "all":
-            in_project = truth.labelled[np.maximum(label, 0)]
-            usable &= in_project if categories == "known" else ~in_project
+            usable[usable] = truth.labelled[label[usable]] == (categories == "known")
         if not usable.any():
             raise UserError(*_nothing(categories, truth))
         in_gallery = usable & _in_splits(split, usable, gallery, "gallery")
@@ -142,6 +141,7 @@ class Evaluating:
             fit = np.where(in_gallery, label, -1)
         return scoring.Task(
             vectors=opened.vectors,
+            norms=opened.norms,
             gallery=np.flatnonzero(in_gallery),
             queries=query_rows,
             label=label,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -19,11 +20,14 @@ from fgvc_studio.domain.records import Box, Progress
 if TYPE_CHECKING:
     from PIL import Image
 
+    from fgvc_studio.analysis.compact import CompactSpace
     from fgvc_studio.services.process_lane import ProcessLane
     from fgvc_studio.services.studio import Studio
 
 MAP_NEIGHBOURS = 15
 VOTES = 10
+MAP_MIN_DIST = 0.5
+"""Islands that fill the plane: easier to look at and to lasso than tight knots."""
 _EPOCHS = ((5_000, 300), (50_000, 200), (1 << 62, 120))
 TEMPERATURE = 0.07
 REGION_CANDIDATES = 48
@@ -40,6 +44,7 @@ class Exploring:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._spaces: dict[str, EmbeddingSpace] = {}
+        self._finders: dict[str, CompactSpace] = {}
         self._lock = RLock()
         self._lane: ProcessLane | None = None
         studio.bus.subscribe(self._handle)
@@ -47,7 +52,7 @@ class Exploring:
     def close(self) -> None:
         """Drop the memmaps and end the helper process."""
         with self._lock:
-            self._spaces.clear()
+            self._forget(*self._spaces)
             if self._lane is not None:
                 self._lane.close()
                 self._lane = None
@@ -72,10 +77,29 @@ class Exploring:
     def _handle(self, event: Event) -> None:
         if isinstance(event, SpaceChanged):
             with self._lock:
-                self._spaces.pop(event.name, None)
+                self._forget(event.name)
         elif isinstance(event, ItemsAdded):
             with self._lock:
-                self._spaces.clear()
+                self._forget(*self._spaces)
+
+    def _forget(self, *names: str) -> None:
+        for name in names:
+            self._spaces.pop(name, None)
+            finder = self._finders.pop(name, None)
+            if finder is not None:
+                finder.close()
+
+    def _finder(self, opened: EmbeddingSpace) -> CompactSpace:
+        from fgvc_studio.analysis.compact import CompactSpace
+
+        name = opened.info.name
+        with self._lock:
+            finder = self._finders.get(name)
+            if finder is None or finder.vectors is not opened.vectors:
+                finder = CompactSpace(opened.vectors)
+                if self._spaces.get(name) is opened:
+                    self._finders[name] = finder
+            return finder
 
     # ---- maps ------------------------------------------------------------------------------
     def map(
@@ -107,10 +131,12 @@ class Exploring:
         else:
             rows, scores = yield from self._graph(opened)
             epochs = next(e for top, e in _EPOCHS if n <= top)
+            layout = partial(
+                projection.umap_map, seed=seed, epochs=epochs, min_dist=MAP_MIN_DIST
+            )
             xy = yield from self.lane().run(
-                projection.umap_map, opened.vectors, rows, scores, seed, epochs,
-                title="Laying out the map (UMAP)",
-            )  # fmt: skip
+                layout, opened.vectors, rows, scores, title="Laying out the map (UMAP)"
+            )
             groups = yield from self.lane().run(clustering.groups, xy, title="Grouping the map")
         made = Map2D(name, method, np.asarray(xy, np.float32), opened.item_ids, groups)
         self._studio.store.arrays.save_map(made)
@@ -262,8 +288,6 @@ class Exploring:
         self, item_id: int, k: int = 6, *, space: str | None = None
     ) -> list[tuple[int, float]]:
         """The k nearest other labelled items, (item id, cosine)."""
-        from fgvc_studio.analysis import neighbours
-
         opened = self.space(space)
         row = self._row(opened, item_id)
         category = self._studio.catalogue.category
@@ -271,9 +295,7 @@ class Exploring:
         allowed = np.zeros(len(opened.item_ids), bool)
         allowed[known] = category[opened.item_ids[known] - 1] > 0
         allowed[row] = False
-        rows, scores = neighbours.search(
-            opened.vectors, opened.vectors[row][None], k, allowed=allowed
-        )
+        rows, scores = self._finder(opened).search(opened.vectors[row], k, allowed)
         good = rows[0] >= 0
         ids = opened.item_ids[rows[0][good]]
         return list(zip(ids.tolist(), scores[0][good].tolist(), strict=True))
@@ -294,14 +316,10 @@ class Exploring:
         k: int,
         exclude: int | None = None,
     ) -> Neighbours:
-        from fgvc_studio.analysis import neighbours
-
         allowed = None
         if exclude is not None:
             allowed = np.ones(len(opened.item_ids), bool)
             allowed[exclude] = False
-        rows, scores = neighbours.search(
-            opened.vectors, np.asarray(vector, np.float32)[None], k, allowed=allowed
-        )
+        rows, scores = self._finder(opened).search(np.asarray(vector, np.float32), k, allowed)
         ids = np.where(rows >= 0, opened.item_ids[np.maximum(rows, 0)], -1)
         return Neighbours(ids, scores)

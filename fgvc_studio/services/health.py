@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fgvc_studio.domain.errors import UserError
+
 if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
@@ -98,7 +100,7 @@ def machine() -> dict[str, Any]:
     """Versions, processors, Qt libraries, weights and disk of this machine."""
     from fgvc_studio import __version__
 
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in LIBRARIES:
         try:
             versions[name] = importlib.metadata.version(name)
@@ -122,11 +124,13 @@ def machine() -> dict[str, Any]:
 
 
 def _weights() -> dict[str, Any]:
-    from fgvc_studio.vision import backbones
+    from fgvc_studio.vision import lite0
 
     try:
-        return {"lite0": str(backbones.check_offline_weights())}
-    except backbones.UserError as error:
+        path = lite0.find()
+        lite0.checked_digest(path)
+        return {"lite0": str(path)}
+    except UserError as error:
         return {"lite0": None, "problem": str(error)}
 
 

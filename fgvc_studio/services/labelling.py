@@ -15,6 +15,7 @@ from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import LabelSource, Mark, NameKind, Operation, Split
 from fgvc_studio.services import naming
 from fgvc_studio.services.naming import Match, NameIndex
+from fgvc_studio.store.columns import ascending
 
 if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
@@ -23,7 +24,7 @@ FAVOURITE_SLOTS = 9
 
 
 def _items(ids: ArrayLike) -> NDArray[np.int64]:
-    items = np.unique(np.asarray(ids, np.int64).ravel())
+    items = ascending(np.asarray(ids, np.int64).ravel())
     if not len(items):
         raise UserError("No item is selected.", "Select one or more items first.")
     return items
@@ -179,8 +180,10 @@ class Labelling:
         Raises
         ------
         UserError
-            Empty name, or a sibling has it already.
+            Empty name, unknown parent, or a sibling has the name already.
         """
+        if parent_id is not None:
+            self._category_name(parent_id)
         clean = self._clean(name, parent_id)
         made: list[int] = []
 

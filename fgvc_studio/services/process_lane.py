@@ -107,6 +107,12 @@ class ProcessLane:
         with self._lock, tempfile.TemporaryDirectory(prefix="fgvc-lane-") as folder:
             self.start()
             assert self._pipe is not None and self._process is not None
+<<<<<<< HEAD
+=======
+            parked = [_park(a, Path(folder), i) for i, a in enumerate(arguments)]
+            self._pipe.send((function, parked))
+            started = time.monotonic()
+>>>>>>> room-storetests
             finished = False
             try:
                 if self._warming:
@@ -165,7 +171,7 @@ def _park(argument: Any, folder: Path, number: int) -> Any:
     return _OnDisk(path)
 
 
-def _whole_file(argument: np.memmap[Any, Any]) -> bool:
+def _whole_file(argument: Any) -> bool:
     try:
         return bool(np.load(str(argument.filename), mmap_mode="r").shape == argument.shape)
     except (OSError, ValueError):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,21 @@ from fgvc_studio.store.npy_log import NpyLog
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}")
 COMMIT_EVERY = 2.0
+<<<<<<< HEAD
+VECTORS, NORMS, IDS = "vectors.npy", "norms.npy", "item_ids.npy"
+SORTED, SORTED_IDS = "sorted-", "sorted_ids.npy"
+_FACTS = {"backbone": str, "dim": int, "key": str, "runtime": str, "created": (int, float)}
+=======
+VECTORS, IDS = "vectors.npy", "item_ids.npy"
+SORTED_VECTORS, SORTED_IDS = "vectors.sorted.npy", "sorted_ids.npy"
+_FACTS: dict[str, Any] = {
+    "backbone": str,
+    "dim": int,
+    "key": str,
+    "runtime": str,
+    "created": (int, float),
+}
+>>>>>>> room-storetests
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -42,9 +59,9 @@ class SpaceWriter:
     """
 
     def __init__(self, folder: Path, dim: int) -> None:
-        self._vectors = NpyLog(folder / "vectors.npy", np.dtype(np.float32), dim)
-        self._norms = NpyLog(folder / "norms.npy", np.dtype(np.float32), None)
-        self._ids = NpyLog(folder / "item_ids.npy", np.dtype(np.int64), None)
+        self._vectors = NpyLog(folder / VECTORS, np.dtype(np.float32), dim)
+        self._norms = NpyLog(folder / NORMS, np.dtype(np.float32), None)
+        self._ids = NpyLog(folder / IDS, np.dtype(np.int64), None)
         self._logs = (self._vectors, self._norms, self._ids)  # ids last: they make rows count
         rows = min(log.rows for log in self._logs)
         for log in self._logs:
@@ -83,31 +100,46 @@ class SpaceWriter:
 
 
 def _sort_files(folder: Path, ids: NDArray[np.int64]) -> None:
-    """Rewrite a space in order of item id; ids are removed first, so a kill costs no truth."""
+    """Rewrite a space in order of item id.
+
+    The sorted arrays are written beside the old ones; from the moment the sorted ids have their
+    name, the sorted arrays are what counts (see `_current`), wherever a kill comes.
+    """
     _, order = np.unique(ids, return_index=True)
-    vectors = np.load(folder / "vectors.npy", mmap_mode="r")
-    temporary = folder / "vectors.sorted.npy"
-    out = np.lib.format.open_memmap(
-        temporary, "w+", np.dtype(np.float32), (len(order), vectors.shape[1])
-    )
-    for at in range(0, len(order), 8192):
-        out[at : at + 8192] = vectors[order[at : at + 8192]]
-    out.flush()
-    del out, vectors
-    np.save(folder / "norms.sorted.npy", np.load(folder / "norms.npy")[order])
-    np.save(folder / "ids.sorted.npy", ids[order])
-    (folder / "ids.sorted.npy").replace(folder / "sorted_ids.npy")
+    for name in (VECTORS, NORMS):
+        rows = np.load(folder / name, mmap_mode="r")
+        shape = (len(order), *rows.shape[1:])
+        out = np.lib.format.open_memmap(folder / (SORTED + name), "w+", rows.dtype, shape)
+        for at in range(0, len(order), 8192):
+            out[at : at + 8192] = rows[order[at : at + 8192]]
+        out.flush()
+        del out, rows
+        with (folder / (SORTED + name)).open("rb") as file:
+            os.fsync(file.fileno())
+    buffer = io.BytesIO()
+    np.save(buffer, ids[order])
+    write_atomic(folder / SORTED_IDS, buffer.getvalue())
     finish_sort(folder)
 
 
 def finish_sort(folder: Path) -> None:
     """Move sorted files into place; also called on opening, when a kill came in between."""
-    marker = folder / "sorted_ids.npy"
-    if marker.exists():
-        for name in ("vectors", "norms"):
-            if (folder / f"{name}.sorted.npy").exists():
-                (folder / f"{name}.sorted.npy").replace(folder / f"{name}.npy")
-        marker.replace(folder / "item_ids.npy")
+    if (folder / SORTED_IDS).exists():
+        for name in (VECTORS, NORMS):
+            if (folder / (SORTED + name)).exists():
+                (folder / (SORTED + name)).replace(folder / name)
+        (folder / SORTED_IDS).replace(folder / IDS)
+    for name in (VECTORS, NORMS):
+        (folder / (SORTED + name)).unlink(missing_ok=True)
+
+
+def _current(folder: Path) -> tuple[Path, Path, Path]:
+    """The files of vectors, lengths and ids that belong together now."""
+    if not (folder / SORTED_IDS).exists():
+        return folder / VECTORS, folder / NORMS, folder / IDS
+    newest = (folder / (SORTED + name) for name in (VECTORS, NORMS))
+    vectors, norms = (p if p.exists() else p.with_name(p.name[len(SORTED) :]) for p in newest)
+    return vectors, norms, folder / SORTED_IDS
 
 
 class Arrays:
@@ -145,11 +177,13 @@ class Arrays:
             found: dict[str, Any] = msgspec.json.decode(
                 (self._path(name) / "meta.json").read_bytes()
             )
+            if not all(isinstance(found[k], kind) for k, kind in _FACTS.items()):
+                raise TypeError("its description has the wrong types")
         except FileNotFoundError as error:
             raise UserError(f"There is no space {name}.", "Compute embeddings first.") from error
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, KeyError, TypeError) as error:
             raise UserError(
-                f"The space {name} is damaged: {error}", "Delete its folder and embed again."
+                f"The space {name} is damaged ({error}).", "Delete its folder and embed again."
             ) from error
         return found
 
@@ -172,7 +206,7 @@ class Arrays:
             dim=int(meta["dim"]),
             key=str(meta["key"]),
             runtime=str(meta["runtime"]),
-            done=NpyLog.rows_of(folder / "item_ids.npy"),
+            done=min(map(NpyLog.rows_of, _current(folder))),
             total=self._count(),
             created=float(meta["created"]),
             maps=tuple(sorted(p.stem[4:] for p in folder.glob("map-*.npz"))),
@@ -214,12 +248,20 @@ class Arrays:
         UserError
             No such space, or no vectors yet.
         """
-        info, folder = self._info(name), self._path(name)
-        if not info.done:
-            raise UserError(f"The space {name} holds no vectors yet.", "Compute embeddings first.")
-        ids = np.load(folder / "item_ids.npy")
-        vectors = np.load(folder / "vectors.npy", mmap_mode="r")[: len(ids)]
-        norms = np.load(folder / "norms.npy")[: len(ids)]
+        for _ in range(3):  # a writer may be moving its sorted files into place right now
+            info, files = self._info(name), _current(self._path(name))
+            if not info.done:
+                raise UserError(
+                    f"The space {name} holds no vectors yet.", "Compute embeddings first."
+                )
+            try:
+                vectors, norms, ids = (NpyLog.mapped(f, info.done) for f in files)
+                break
+            except (OSError, ValueError):
+                continue
+        else:
+            raise UserError(f"The space {name} cannot be read.", "Try again, or embed again.")
+        ids, norms = np.array(ids), np.array(norms)
         if len(ids) > 1 and (np.diff(ids) <= 0).any():  # a writer was killed, or is still at work
             ids, order = np.unique(ids, return_index=True)
             vectors, norms = vectors[order], norms[order]
@@ -242,8 +284,8 @@ class Arrays:
         """A kept map; None when there is none or it is damaged."""
         path = self._path(space) / f"map-{method}.npz"
         try:
-            with np.load(path) as data:
-                groups = data["groups"] if "groups" in data else None
+            with path.open("rb") as file, np.load(file) as data:
+                groups = data.get("groups")
                 return Map2D(space, method, data["xy"], data["item_ids"], groups)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Category, CategoryName, NameKind
-from fgvc_studio.store.database import Database
-from fgvc_studio.store.images import carray
+from fgvc_studio.store.database import Database, storable
 from fgvc_studio.store.recording import Current
 
 
@@ -65,6 +65,10 @@ class Categories:
         found = self._db.value("SELECT parent_id FROM categories WHERE id=?", (category_id,))
         return int(found) if found is not None else None
 
+    def _items(self, table: str, category_id: int) -> NDArray[np.int64]:
+        rows = self._db.rows(f"SELECT item_id FROM {table} WHERE category_id=?", (category_id,))
+        return np.array([r[0] for r in rows], np.int64)
+
     # ---- writing ---------------------------------------------------------------------------
     def add(
         self,
@@ -81,14 +85,16 @@ class Categories:
         self._db.writer.execute(
             "INSERT INTO categories (parent_id, name, rank, authorship, note, provisional) "
             "VALUES (?,?,?,?,?,?)",
-            (parent_id, name, rank, authorship, note, int(provisional)),
+            (parent_id, storable(name), rank, storable(authorship), note, int(provisional)),
         )
         return int(self._db.writer.last_insert_rowid())
 
     def rename(self, category_id: int, name: str) -> None:
         """Give another name; a provisional category stays provisional."""
         self._current.require()
-        self._db.writer.execute("UPDATE categories SET name=? WHERE id=?", (name, category_id))
+        self._db.writer.execute(
+            "UPDATE categories SET name=? WHERE id=?", (storable(name), category_id)
+        )
 
     def move(self, category_id: int, parent_id: int | None) -> None:
         """Hang under another parent.
@@ -117,42 +123,38 @@ class Categories:
         Raises
         ------
         UserError
-            `into` lies below one of the merged categories.
+            `into` is, or lies below, one of the merged categories.
         """
         recording = self._current.require()
         writer = self._db.writer
         for old in category_ids:
-            at = self._parent(into)
+            at: int | None = into
             while at is not None:
                 if at == old:
                     raise UserError(
-                        "A category cannot be merged into one of its own children.",
+                        "A category cannot be merged into itself or into one of its own children.",
                         "Merge the child into the parent instead.",
                     )
                 at = self._parent(at)
-            items = writer.execute("SELECT item_id FROM labels WHERE category_id=?", (old,))
-            moved = np.array([r[0] for r in items], np.int64)
-            recording.touch(moved)
+            recording.touch(self._items("labels", old))
+            recording.touch(self._items("rejections", old))
             name = writer.execute("SELECT name FROM categories WHERE id=?", (old,)).fetchone()
             writer.execute("UPDATE labels SET category_id=? WHERE category_id=?", (into, old))
             writer.execute("UPDATE categories SET parent_id=? WHERE parent_id=?", (into, old))
             writer.execute(
                 "UPDATE category_names SET category_id=? WHERE category_id=?", (into, old)
             )
-            struck = writer.execute("SELECT item_id FROM rejections WHERE category_id=?", (old,))
-            recording.touch(np.array([r[0] for r in struck], np.int64))
             writer.execute(
                 "INSERT OR IGNORE INTO rejections SELECT item_id, ? FROM rejections "
                 "WHERE category_id=?",
                 (into, old),
             )
             writer.execute("DELETE FROM rejections WHERE category_id=?", (old,))
-            if len(moved):  # a label outweighs an older "not this" that came along
-                writer.execute(
-                    "DELETE FROM rejections WHERE category_id=? AND item_id IN "
-                    "(SELECT value FROM carray(?))",
-                    (into, carray(moved)),
-                )
+            writer.execute(  # a label outweighs a "not this" that came along
+                "DELETE FROM rejections WHERE category_id=?1 AND item_id IN "
+                "(SELECT item_id FROM labels WHERE category_id=?1)",
+                (into,),
+            )
             if name:
                 self.add_name(into, str(name[0]), NameKind.SYNONYM)
             writer.execute("DELETE FROM categories WHERE id=?", (old,))
@@ -165,7 +167,7 @@ class Categories:
         UserError
             It has labels or children.
         """
-        self._current.require()
+        recording = self._current.require()
         writer = self._db.writer
         for sql, what in (
             ("SELECT count(*) FROM labels WHERE category_id=?", "labelled items"),
@@ -176,6 +178,7 @@ class Categories:
                 raise UserError(
                     f"The category has {found[0]:,} {what}.", "Merge it into another instead."
                 )
+        recording.touch(self._items("rejections", category_id))
         writer.execute("DELETE FROM category_names WHERE category_id=?", (category_id,))
         writer.execute("DELETE FROM rejections WHERE category_id=?", (category_id,))
         writer.execute("DELETE FROM categories WHERE id=?", (category_id,))
@@ -183,7 +186,7 @@ class Categories:
     def add_name(self, category_id: int, name: str, kind: NameKind, language: str = "") -> int:
         """Add a synonym or vernacular name; returns its id (that of an equal one if there)."""
         self._current.require()
-        writer = self._db.writer
+        writer, name = self._db.writer, storable(name)
         found = writer.execute(
             "SELECT id FROM category_names WHERE category_id=? AND name=? AND kind=?",
             (category_id, name, int(kind)),

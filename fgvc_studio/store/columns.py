@@ -34,3 +34,8 @@ class LabelColumns:
     marks: NDArray[np.uint8]
     split: NDArray[np.uint8]
     at: NDArray[np.float64]
+
+
+def ascending(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`ids` sorted and unique; those that are already cost one look."""
+    return ids if len(ids) < 2 or bool((ids[1:] > ids[:-1]).all()) else np.unique(ids)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fgvc_studio.domain.records import Box, Duplicate, ImageRecord, Item, NewImage, Skipped
 from fgvc_studio.store.columns import ItemColumns
-from fgvc_studio.store.database import Database
+from fgvc_studio.store.database import Database, storable
 
 _IMAGE = (
     "i.id, i.root_id, i.path, i.size_bytes, i.mtime_ns, i.sha256, i.width, i.height, i.phash, "
@@ -36,12 +36,9 @@ def carray(ids: NDArray[np.int64] | Sequence[int]) -> Any:
     return apsw.carray(np.ascontiguousarray(ids if len(ids) else [-1], np.int64))
 
 
-def _fast(values: Sequence[Any], kind: Any = np.float64) -> NDArray[Any]:
-    return np.fromiter(values, kind, len(values))
-
-
 def _record(row: tuple[Any, ...]) -> ImageRecord:
-    return ImageRecord(row[0], row[1], os.fsdecode(row[2]), *row[3:11], Duplicate(row[11]), row[12])
+    before, after = row[:2], row[3:11]
+    return ImageRecord(*before, os.fsdecode(row[2]), *after, Duplicate(row[11]), row[12])  # type: ignore[call-arg]
 
 
 class Images:
@@ -62,8 +59,10 @@ class Images:
     def roots(self) -> list[Root]:
         """All roots with their absolute paths."""
         return [
-            Root(i, self._folder / path if relative else Path(path), bool(relative))
-            for i, path, relative in self._db.rows("SELECT id, path, relative FROM roots")
+            Root(i, self._folder / os.fsdecode(path), bool(relative))
+            for i, path, relative in self._db.rows(
+                "SELECT id, path, relative FROM roots ORDER BY id"
+            )
         ]
 
     def add_root(self, path: Path) -> int:
@@ -86,11 +85,11 @@ class Images:
                 (*self._root_text(path), root_id),
             )
 
-    def _root_text(self, path: Path) -> tuple[str, int]:
-        absolute = Path(os.path.abspath(path))
-        if absolute.is_relative_to(self._folder):
-            return absolute.relative_to(self._folder).as_posix(), 1
-        return os.fspath(absolute), 0
+    def _root_text(self, path: Path) -> tuple[str | bytes, int]:
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100  (keeps links, drops "..")
+        inside = absolute.is_relative_to(self._folder)
+        text = absolute.relative_to(self._folder).as_posix() if inside else os.fspath(absolute)
+        return (text if storable(text) == text else os.fsencode(text)), int(inside)
 
     # ---- reading ---------------------------------------------------------------------------
     def count(self) -> int:
@@ -178,13 +177,13 @@ class Images:
         return [found[i] for i in ids.tolist()]
 
     def items_of_paths(self, paths: Sequence[str]) -> dict[str, int]:
-        """First item of each path, given relative to its root or absolute; unknown ones left out."""
+        """First item of each path, relative to its root or absolute; unknown ones left out."""
         found: dict[str, int] = {}
         roots = self.roots()
         wanted: dict[bytes, list[tuple[str, int | None]]] = {}
         for text in paths:
             wanted.setdefault(os.fsencode(text), []).append((text, None))
-            if os.path.isabs(text):
+            if Path(text).is_absolute():
                 for root in roots:
                     if Path(text).is_relative_to(root.path):
                         inside = Path(text).relative_to(root.path).as_posix()
@@ -213,29 +212,43 @@ class Images:
 
     def columns(self, first: int = 1) -> ItemColumns:
         """Columns of the items from `first` on."""
-        rows = self._db.rows(
-            "SELECT t.id, t.image_id, i.width, i.height, i.duplicate, "
-            "CASE WHEN i.duplicate_of IS NULL THEN 0 ELSE coalesce((SELECT min(o.id) FROM items o "
-            "WHERE o.image_id=i.duplicate_of), 0) END, "
-            "t.x IS NOT NULL, i.path, i.mtime_ns, coalesce(t.width, 0), coalesce(t.height, 0) "
+        image, width, height, duplicate, mtime = self._db.numbers(
+            "SELECT t.image_id, i.width, i.height, i.duplicate, i.mtime_ns "
             "FROM items t JOIN images i ON i.id=t.image_id WHERE t.id>=? ORDER BY t.id",
             (first,),
+            width=5,
         )
-        if not rows:
-            rows_t: list[Sequence[Any]] = [()] * 11
-        else:
-            rows_t = list(zip(*rows, strict=True))
-        box = _fast(rows_t[6], bool)
+        boxed, box_width, box_height = self._db.numbers(
+            "SELECT id, width, height FROM items WHERE id>=? AND x IS NOT NULL",
+            (first,),
+            width=3,
+        )
+        copy, original = self._db.numbers(
+            "SELECT t.id, (SELECT min(o.id) FROM items o WHERE o.image_id=i.duplicate_of) AS other "
+            "FROM images i JOIN items t ON t.image_id=i.id "
+            "WHERE i.duplicate_of IS NOT NULL AND t.id>=? AND other IS NOT NULL",
+            (first,),
+            width=2,
+        )
+        has_box = np.zeros(len(image), bool)
+        duplicate_of = np.zeros(len(image), np.int64)
+        at = boxed.astype(np.int64) - first
+        has_box[at], width[at], height[at] = True, box_width, box_height
+        duplicate_of[copy.astype(np.int64) - first] = original
         return ItemColumns(
-            item_ids=_fast(rows_t[0], np.int64),
-            image_ids=_fast(rows_t[1], np.int64),
-            width=np.where(box, _fast(rows_t[9]), _fast(rows_t[2])).astype(np.int32),
-            height=np.where(box, _fast(rows_t[10]), _fast(rows_t[3])).astype(np.int32),
-            duplicate=_fast(rows_t[4], np.uint8),
-            duplicate_of=_fast(rows_t[5], np.int64),
-            has_box=box,
-            paths=[os.fsdecode(p) for p in rows_t[7]],
-            mtime=_fast(rows_t[8]) / 1e9,
+            item_ids=np.arange(first, first + len(image), dtype=np.int64),
+            image_ids=image.astype(np.int64),
+            width=width.astype(np.int32),
+            height=height.astype(np.int32),
+            duplicate=duplicate.astype(np.uint8),
+            duplicate_of=duplicate_of,
+            has_box=has_box,
+            paths=self._db.texts(
+                "SELECT i.path FROM items t JOIN images i ON i.id=t.image_id "
+                "WHERE t.id>=? ORDER BY t.id",
+                (first,),
+            ),
+            mtime=mtime / 1e9,
         )
 
     # ---- writing ---------------------------------------------------------------------------
@@ -309,5 +322,5 @@ class Images:
         with self._db.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO skipped VALUES (?,?,?)",
-                [(root_id, os.fsencode(s.path), s.reason) for s in skipped],
+                [(root_id, os.fsencode(s.path), storable(s.reason)) for s in skipped],
             )

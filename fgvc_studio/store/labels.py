@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fgvc_studio.domain.records import Label, LabelSource, Mark
-from fgvc_studio.store.columns import LabelColumns
+from fgvc_studio.store.columns import LabelColumns, ascending
 from fgvc_studio.store.database import Database
 from fgvc_studio.store.images import carray
 from fgvc_studio.store.recording import Current
@@ -68,12 +68,13 @@ class Labels:
 
         Only what stands in `tables` is read; the other columns stay zero.
         """
-        labels = self._fetch(_LABEL_COLUMNS if "labels" in tables else None, item_ids)
-        marks = self._fetch(_MARK_COLUMNS if "marks" in tables else None, item_ids)
-        splits = self._fetch(_SPLIT_COLUMNS if "splits" in tables else None, item_ids)
+        wanted = None if item_ids is None else ascending(np.asarray(item_ids, np.int64))
+        labels = self._fetch(_LABEL_COLUMNS if "labels" in tables else None, wanted)
+        marks = self._fetch(_MARK_COLUMNS if "marks" in tables else None, wanted)
+        splits = self._fetch(_SPLIT_COLUMNS if "splits" in tables else None, wanted)
         ids = labels[0]
-        if item_ids is not None:
-            ids = np.unique(item_ids)
+        if wanted is not None:
+            ids = wanted
         elif len(marks[0]) or len(splits[0]):
             ids = np.unique(np.concatenate([labels[0], marks[0], splits[0]]))
         columns = LabelColumns(
@@ -85,11 +86,12 @@ class Labels:
             split=np.zeros(len(ids), np.uint8),
             at=np.zeros(len(ids), np.float64),
         )
-        for target, source in (
+        targets: tuple[tuple[tuple[NDArray[Any], ...], list[NDArray[Any]]], ...] = (
             ((columns.category, columns.source, columns.confidence, columns.at), labels),
             ((columns.marks,), marks),
             ((columns.split,), splits),
-        ):
+        )
+        for target, source in targets:
             at = np.searchsorted(ids, source[0])
             for column, values in zip(target, source[1:], strict=False):
                 column[at] = values
@@ -102,19 +104,14 @@ class Labels:
         if names is None:
             return [np.empty(0, np.int64)]
         table, *wanted = names
-        sql = f"SELECT item_id, {', '.join(wanted)} FROM {table}"
+        columns = f"SELECT t.item_id, {', '.join(wanted)} FROM"
+        sql = f"{columns} {table} t ORDER BY t.item_id"
         values: tuple[Any, ...] = ()
-        if item_ids is not None:
-            sql += " WHERE item_id IN (SELECT value FROM carray(?))"
+        if item_ids is not None:  # ascending, and so are the rows that follow it
+            sql = f"{columns} carray(?) c CROSS JOIN {table} t ON t.item_id=c.value"
             values = (carray(item_ids),)
-        rows = self._db.rows(sql + " ORDER BY item_id", values)
-        if not rows:
-            return [np.empty(0, np.int64)] + [np.empty(0)] * len(wanted)
-        columns = list(zip(*rows, strict=True))
-        return [
-            np.fromiter(columns[0], np.int64, len(rows)),
-            *(np.fromiter(c, np.float64, len(rows)) for c in columns[1:]),
-        ]
+        ids, *found = self._db.numbers(sql, values, width=1 + len(wanted))
+        return [ids.astype(np.int64), *found]
 
     # ---- writing ---------------------------------------------------------------------------
     def set(
@@ -149,6 +146,8 @@ class Labels:
                     )
                 ],
             )
+        if not self._db.value("SELECT 1 FROM rejections LIMIT 1"):
+            return
         writer.execute(
             "DELETE FROM rejections WHERE item_id IN (SELECT value FROM carray(?)) AND EXISTS "
             "(SELECT 1 FROM labels l WHERE l.item_id=rejections.item_id "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fgvc_studio.store.database import Database
+from fgvc_studio.store.database import Database, storable
 
 
 class Metadata:
@@ -24,6 +24,7 @@ class Metadata:
     def set(self, item_ids: NDArray[np.int64], column: str, values: Sequence[str]) -> None:
         """Set one column of items; empty values remove the entry."""
         with self._db.transaction() as db:
+            column = storable(column)
             db.execute("INSERT OR IGNORE INTO metadata_columns (name) VALUES (?)", (column,))
             found = db.execute("SELECT id FROM metadata_columns WHERE name=?", (column,))
             column_id = found.fetchone()[0]  # type: ignore[index]
@@ -31,7 +32,7 @@ class Metadata:
             db.executemany(
                 "INSERT INTO metadata VALUES (?,?,?) ON CONFLICT DO UPDATE SET "
                 "value=excluded.value WHERE value<>excluded.value",
-                [(column_id, i, v) for i, v in pairs if v],
+                [(column_id, i, storable(v)) for i, v in pairs if v],
             )
             db.executemany(
                 "DELETE FROM metadata WHERE column_id=? AND item_id=?",

@@ -53,14 +53,14 @@ class NpyLog:
 
     @staticmethod
     def rows_of(path: Path) -> int:
-        """Committed rows of a file; 0 when missing or damaged."""
-        try:
-            with path.open("rb") as file:
-                np.lib.format.read_magic(file)
-                shape, _, _ = np.lib.format.read_array_header_1_0(file)
-                return int(shape[0])
-        except (OSError, ValueError):
-            return 0
+        """Committed rows of a file that are whole; 0 when missing or damaged."""
+        return _layout(path)[0]
+
+    @staticmethod
+    def mapped(path: Path, rows: int) -> NDArray[Any]:
+        """The first `rows` rows of a file as a memmap (at least one row, see `rows_of`)."""
+        _, start, shape, dtype = _layout(path)
+        return np.memmap(path, dtype, "r", offset=start, shape=(rows, *shape[1:]))
 
     def read(self) -> NDArray[Any]:
         """The committed rows and those appended since."""
@@ -76,8 +76,11 @@ class NpyLog:
         self._end += len(rows)
 
     def truncate(self, rows: int) -> None:
-        """Forget rows beyond `rows`."""
-        self._end = min(self._end, rows)
+        """Forget rows beyond `rows`, also those that the header counts."""
+        if rows < self._end:
+            self._end = rows
+            self.commit()
+        self._file.truncate(self._header + self._end * self._row_bytes)
 
     def commit(self) -> None:
         """Sync the rows, then the header that counts them."""
@@ -92,3 +95,17 @@ class NpyLog:
     def close(self) -> None:
         """Close; uncommitted rows are lost."""
         self._file.close()
+
+
+def _layout(path: Path) -> tuple[int, int, tuple[int, ...], np.dtype[Any]]:
+    """Whole committed rows, offset of the first, shape in the header, type of a value."""
+    try:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            start = file.tell()
+            row_bytes = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
+            there = (os.fstat(file.fileno()).st_size - start) // row_bytes
+            return min(int(shape[0]), there), start, shape, dtype
+    except (OSError, ValueError, IndexError, ZeroDivisionError):
+        return 0, 0, (0,), np.dtype(np.float32)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 import tomllib
 import uuid
 from pathlib import Path
 from types import TracebackType
+from typing import TypedDict
 
 import apsw
 
@@ -16,7 +18,7 @@ from fgvc_studio.domain.errors import ProjectTooNewError, UserError
 from fgvc_studio.store import schema
 from fgvc_studio.store.arrays import Arrays, write_atomic
 from fgvc_studio.store.categories import Categories
-from fgvc_studio.store.database import Database
+from fgvc_studio.store.database import Database, connect_read_only, plain_faults, storable
 from fgvc_studio.store.images import Images
 from fgvc_studio.store.labels import Labels
 from fgvc_studio.store.lock import WriterLock
@@ -43,7 +45,7 @@ class ProjectStore:
     def __init__(self, path: Path, *, read_only: bool, lock: WriterLock | None) -> None:
         facts = _describe(path)
         self.path, self.read_only, self._lock = path, read_only, lock
-        self.id, self.name = str(facts["id"]), str(facts["name"])
+        self.id, self.name = facts["id"], facts["name"]
         self._db = Database(path / DATABASE, read_only=read_only)
         current = Current()
         self.images = Images(self._db, path)
@@ -66,23 +68,27 @@ class ProjectStore:
         UserError
             The folder exists and is not empty, or cannot be made.
         """
-        path = Path(path).absolute()
+        path = _usable(path)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UserError(f"{path} is there already.", "Choose a new folder for the project.")
         try:
             path.mkdir(parents=True, exist_ok=True)
+            connection = apsw.Connection(str(path / DATABASE))
+            schema.upgrade(connection)
+            connection.close()
             title = name or path.name.removesuffix(".fgvc")
             write_atomic(
                 path / DESCRIPTION,
                 (
                     f"format = {schema.FORMAT}\nid = {json.dumps(uuid.uuid4().hex)}\n"
-                    f"name = {json.dumps(title, ensure_ascii=False)}\n"
+                    f"name = {json.dumps(storable(title), ensure_ascii=False)}\n"
                     f'created = "{time.strftime("%Y-%m-%dT%H:%M:%S%z")}"\n'
                 ).encode(),
             )
-        except OSError as error:
+        except (OSError, apsw.Error) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise UserError(
-                f"{path} cannot be made: {error.strerror}.", "Choose a folder you may write to."
+                f"{path} cannot be made: {reason}.", "Choose a folder you may write to."
             ) from error
         return cls.open(path)
 
@@ -99,15 +105,15 @@ class ProjectStore:
         UserError
             It is no project, or its database is damaged.
         """
-        path = Path(path).absolute()
-        found = int(_describe(path)["format"])
-        if found > schema.FORMAT:
-            raise ProjectTooNewError(
-                f"{path.name} has format {found}; this version of FGVC Studio reads up to "
-                f"{schema.FORMAT}.",
-                "Open it with a newer version of FGVC Studio.",
+        path = _usable(path)
+        _check_format(path.name, _describe(path)["format"])
+        if not (path / DATABASE).is_file():
+            raise UserError(
+                f"{path.name} has no {DATABASE}; its decisions are missing.",
+                f"Put the newest file of {path / 'backups'} in its place as {DATABASE}.",
             )
         if read_only:
+            _check_readable(path)
             return cls(path, read_only=True, lock=None)
         try:
             lock = WriterLock(path / LOCK)
@@ -116,14 +122,9 @@ class ProjectStore:
                 f"{path} cannot be written: {error.strerror}.", "Check the rights of the folder."
             ) from error
         try:
-            _upgrade(path)
-            return cls(path, read_only=False, lock=lock)
-        except (apsw.NotADBError, apsw.CorruptError) as error:
-            lock.release()
-            raise UserError(
-                f"The database of {path.name} is damaged ({error}).",
-                f"Put the newest file of {path / 'backups'} in its place as {DATABASE}.",
-            ) from error
+            with plain_faults(path / DATABASE):
+                _upgrade(path)
+                return cls(path, read_only=False, lock=lock)
         except BaseException:
             lock.release()
             raise
@@ -196,10 +197,28 @@ class ProjectStore:
         self.close()
 
 
-def _describe(path: Path) -> dict[str, object]:
+def _usable(path: Path) -> Path:
+    path = Path(path).absolute()
+    if storable(str(path)) != str(path):
+        raise UserError(
+            f"{storable(str(path))} has a name that is no UTF-8; SQLite cannot open files in it.",
+            "Rename the folder, or choose another place for the project.",
+        )
+    return path
+
+
+class _Facts(TypedDict):
+    format: int
+    id: str
+    name: str
+
+
+def _describe(path: Path) -> _Facts:
     try:
         facts = tomllib.loads((path / DESCRIPTION).read_text("utf-8"))
-        return {"format": int(facts["format"]), "id": facts["id"], "name": facts["name"]}
+        return {
+            "format": int(facts["format"]), "id": str(facts["id"]), "name": str(facts["name"])
+        }  # fmt: skip
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
             f"{path} is no project.", "Choose a folder that holds project.toml, or make a new one."
@@ -211,26 +230,49 @@ def _describe(path: Path) -> dict[str, object]:
         ) from error
 
 
+def _check_format(what: str, found: int) -> None:
+    if found > schema.FORMAT:
+        raise ProjectTooNewError(
+            f"{what} has format {found}; this version of FGVC Studio reads up to {schema.FORMAT}.",
+            "Open it with a newer version of FGVC Studio.",
+        )
+
+
+def _check_readable(path: Path) -> None:
+    """Whether the database is sound enough and of this format; nothing is upgraded.
+
+    Raises
+    ------
+    ProjectTooNewError, UserError
+    """
+    with plain_faults(path / DATABASE):
+        connection = connect_read_only(path / DATABASE)
+        try:
+            found = schema.version(connection)
+        finally:
+            connection.close()
+    _check_format(f"The database of {path.name}", found)
+    if found < schema.FORMAT:
+        raise UserError(
+            f"{path.name} is of an older format.",
+            "Open it once for writing; it is brought up to date after a backup.",
+        )
+
+
 def _upgrade(path: Path) -> None:
     connection = apsw.Connection(str(path / DATABASE))
     try:
         found = schema.version(connection)
-        if found > schema.FORMAT:
-            raise ProjectTooNewError(
-                f"The database of {path.name} has format {found}; this version reads up to "
-                f"{schema.FORMAT}.",
-                "Open it with a newer version of FGVC Studio.",
-            )
+        _check_format(f"The database of {path.name}", found)
         if 0 < found < schema.FORMAT:
             _backup(path)
         schema.upgrade(connection)
     finally:
         connection.close()
-    facts = _describe(path)
-    if facts["format"] != schema.FORMAT:
+    if _describe(path)["format"] != schema.FORMAT:
         text = (path / DESCRIPTION).read_text("utf-8")
         lines = [
-            f"format = {schema.FORMAT}" if line.startswith("format") else line
+            f"format = {schema.FORMAT}" if re.match(r"format\s*=", line) else line
             for line in text.splitlines()
         ]
         write_atomic(path / DESCRIPTION, ("\n".join(lines) + "\n").encode())
@@ -247,12 +289,16 @@ def _backup(path: Path) -> Path:
 
 
 def _copy_database(source: Path, out: Path) -> None:
-    out.unlink(missing_ok=True)
-    origin = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
-    copy = apsw.Connection(str(out))
-    try:
-        with copy.backup("main", origin, "main") as steps:
-            steps.step(-1)
-    finally:
-        copy.close()
-        origin.close()
+    """Copy a consistent state; a kill leaves no half copy under the wanted name."""
+    unfinished = out.with_name(out.name + ".tmp")
+    unfinished.unlink(missing_ok=True)
+    with plain_faults(source):
+        origin = connect_read_only(source)
+        copy = apsw.Connection(str(unfinished))
+        try:
+            with copy.backup("main", origin, "main") as steps:
+                steps.step(-1)
+        finally:
+            copy.close()
+            origin.close()
+    unfinished.replace(out)

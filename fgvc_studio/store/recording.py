@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.domain.events import OpChanges
+from fgvc_studio.store.columns import ascending
 
 
 class Recording:
@@ -29,20 +32,27 @@ class Recording:
 
     def touch(self, item_ids: NDArray[np.int64]) -> None:
         """Note items whose decisions this operation may change."""
-        self._items.append(np.asarray(item_ids, np.int64).ravel())
+        ids = np.asarray(item_ids, np.int64).ravel()
+        if not self._items or not np.array_equal(ids, self._items[-1]):
+            self._items.append(ids)
 
     def items(self) -> NDArray[np.int64]:
         """Touched items, sorted and unique."""
         if not self._items:
             return np.empty(0, np.int64)
-        return np.unique(np.concatenate(self._items))
+        return ascending(np.concatenate(self._items))
 
 
 class Current:
     """Holds the recording of the moment, so that repositories refuse to write outside one."""
 
     def __init__(self) -> None:
-        self.recording: Recording | None = None
+        self._recording: Recording | None = None
+        self._thread = 0
+
+    def hold(self, recording: Recording | None) -> None:
+        """Let this thread write into `recording`, or (None) end that."""
+        self._recording, self._thread = recording, threading.get_ident()
 
     def require(self) -> Recording:
         """The recording of the moment.
@@ -50,8 +60,8 @@ class Current:
         Raises
         ------
         RuntimeError
-            Outside a recording: a decision would not be undoable.
+            Outside a recording of this thread: a decision would not be undoable.
         """
-        if self.recording is None:
+        if self._recording is None or self._thread != threading.get_ident():
             raise RuntimeError("decisions are written inside operations.record() only")
-        return self.recording
+        return self._recording

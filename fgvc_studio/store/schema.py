@@ -1,13 +1,13 @@
 """Tables and numbered migrations.
 
-`DECISIONS` are recorded by the session extension; the other tables hold facts.
+`DECISIONS` are recorded by the session extension; the other tables hold facts. In ``operations``,
+``changeset`` is a zlib stream, ``items`` one of the steps between ascending int64 ids.
 """
 
 from __future__ import annotations
 
 import apsw
 
-FORMAT = 1
 DECISIONS = ("labels", "marks", "rejections", "splits", "categories", "category_names")
 
 _VERSION_1 = """
@@ -55,6 +55,7 @@ CREATE INDEX operations_open ON operations (kind, undone, abandoned, id);
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
 """Script ``i`` brings version ``i`` to ``i + 1``; `FORMAT` is the number of scripts."""
+FORMAT = len(MIGRATIONS)
 
 
 def version(connection: apsw.Connection) -> int:
@@ -63,10 +64,10 @@ def version(connection: apsw.Connection) -> int:
     return int(found[0]) if found else 0
 
 
-def upgrade(connection: apsw.Connection, scripts: tuple[str, ...] = MIGRATIONS) -> int:
+def upgrade(connection: apsw.Connection) -> int:
     """Bring a database to the newest version, each step in its own transaction."""
-    for number in range(version(connection), len(scripts)):
+    for number in range(version(connection), len(MIGRATIONS)):
         with connection:
-            connection.execute(scripts[number])
+            connection.execute(MIGRATIONS[number])
             connection.execute(f"PRAGMA user_version={number + 1}")
     return version(connection)

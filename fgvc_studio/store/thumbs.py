@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 import numpy as np
@@ -27,24 +29,36 @@ class Thumbs:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._db = self._open(":memory:" if read_only and not path.exists() else str(path))
+        self._db = _connect(":memory:") if read_only and not path.exists() else self._open()
 
-    def _open(self, name: str) -> apsw.Connection:
-        if name != ":memory:":
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+    def _open(self) -> apsw.Connection:
         try:
-            return _connect(name)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return _connect(str(self._path))
         except (apsw.NotADBError, apsw.CorruptError):
-            for suffix in ("", "-wal", "-shm"):
-                Path(name + suffix).unlink(missing_ok=True)
-            return _connect(name)
-        except (apsw.CantOpenError, apsw.ReadOnlyError):
+            return self._fresh()
+        except (OSError, apsw.CantOpenError, apsw.ReadOnlyError):
             return _connect(":memory:")
+
+    def _fresh(self) -> apsw.Connection:
+        for suffix in ("", "-wal", "-shm"):
+            Path(str(self._path) + suffix).unlink(missing_ok=True)
+        return _connect(str(self._path))
+
+    @contextmanager
+    def _mended(self) -> Iterator[apsw.Connection]:
+        """The connection under the lock; a file found damaged is begun anew, thumbnails lost."""
+        with self._lock:
+            try:
+                yield self._db
+            except (apsw.NotADBError, apsw.CorruptError):
+                self._db.close()
+                self._db = self._fresh()
 
     def put_many(self, pictures: Sequence[tuple[int, bytes]]) -> None:
         """Store thumbnails."""
-        with self._lock, self._db:
-            self._db.executemany("INSERT OR REPLACE INTO thumbs VALUES (?,?)", pictures)
+        with self._mended() as db, db:
+            db.executemany("INSERT OR REPLACE INTO thumbs VALUES (?,?)", pictures)
 
     def get(self, image_id: int) -> bytes | None:
         """One thumbnail."""
@@ -53,19 +67,21 @@ class Thumbs:
     def get_many(self, image_ids: Iterable[int]) -> dict[int, bytes | None]:
         """Thumbnails of images, None where there is none."""
         ids = [int(i) for i in image_ids]
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT image_id, jpeg FROM thumbs WHERE image_id IN (SELECT value FROM carray(?))",
-                (carray(ids),),
-            ).fetchall()
         found: dict[int, bytes | None] = dict.fromkeys(ids)
-        found.update(rows)
+        with self._mended() as db:
+            sql = (
+                "SELECT image_id, jpeg FROM thumbs WHERE image_id IN (SELECT value FROM carray(?))"
+            )
+            rows: list[tuple[Any, ...]] = db.execute(sql, (carray(ids),)).fetchall()
+            for image_id, jpeg in rows:
+                found[image_id] = jpeg
         return found
 
     def missing(self, image_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of `image_ids` without a thumbnail."""
-        with self._lock:
-            rows = self._db.execute("SELECT image_id FROM thumbs").fetchall()
+        rows: list[tuple[Any, ...]] = []
+        with self._mended() as db:
+            rows = db.execute("SELECT image_id FROM thumbs").fetchall()
         return np.setdiff1d(image_ids, np.array([r[0] for r in rows], np.int64))
 
     def size_bytes(self) -> int:
@@ -74,9 +90,9 @@ class Thumbs:
 
     def clear(self) -> None:
         """Throw all thumbnails away."""
-        with self._lock:
-            self._db.execute("DELETE FROM thumbs")
-            self._db.execute("VACUUM")
+        with self._mended() as db:
+            db.execute("DELETE FROM thumbs")
+            db.execute("VACUUM")
 
     def close(self) -> None:
         """Close the file."""

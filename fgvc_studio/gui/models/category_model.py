@@ -233,7 +233,7 @@ class CategoryModel(QAbstractItemModel):
     ) -> Any:
         """Titles of the columns."""
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return (self.tr("Category"), self.tr("Done / total"))[section]
+            return (self.tr("Category"), self.tr("Done"))[section]
         if role == Qt.ItemDataRole.TextAlignmentRole and section == TOTAL:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None

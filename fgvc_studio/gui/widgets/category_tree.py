@@ -202,7 +202,7 @@ class _View(QTreeView):
         self.setModel(model)
         self.setItemDelegate(CategoryDelegate(self))
         self.setUniformRowHeights(True)
-        self.setIndentation(16)
+        self.setIndentation(14)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
@@ -218,7 +218,7 @@ class _View(QTreeView):
         header.setMinimumSectionSize(40)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(TOTAL, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(TOTAL, 96)
+        header.resizeSection(TOTAL, 72)
         self.doubleClicked.connect(self._wanted)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

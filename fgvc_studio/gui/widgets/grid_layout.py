@@ -15,7 +15,6 @@ from PySide6.QtCore import QPoint, QRect
 
 MARGIN = 10
 GAP = 8
-_LOOSEST = 16
 CAPTION = 22
 HEADER = 34
 SMALLEST, LARGEST = 48, 512
@@ -33,7 +32,9 @@ class Section:
 
 @dataclass(frozen=True)
 class GridLayout:
-    """Positions of `count` tiles of `tile` px in a viewport `width` px wide.
+    """Positions of `count` tiles of about `wanted` px in a viewport `width` px wide.
+
+    As many columns as come nearest to the wanted size share the whole width.
 
     Parameters
     ----------
@@ -42,9 +43,10 @@ class GridLayout:
     """
 
     count: int
-    tile: int
+    wanted: int
     width: int
     sections: Sequence[Section] = ()
+    tile: int = field(init=False)
     columns: int = field(init=False)
     pitch: int = field(init=False)
     row_height: int = field(init=False)
@@ -55,11 +57,11 @@ class GridLayout:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        inner = max(self.tile, self.width - 2 * MARGIN)
-        columns = max(1, (inner + GAP) // (self.tile + GAP))
-        spare = inner + GAP - columns * (self.tile + GAP)
+        inner = max(SMALLEST, self.width - 2 * MARGIN)
+        columns = max(1, round((inner + GAP) / (self.wanted + GAP)))
         put(self, "columns", columns)
-        put(self, "pitch", self.tile + GAP + min(_LOOSEST, max(0, spare) // columns))
+        put(self, "tile", max(SMALLEST - GAP, (inner + GAP) // columns - GAP))
+        put(self, "pitch", self.tile + GAP)
         put(self, "row_height", self.tile + self.caption + GAP)
         starts = np.array([s.start for s in self.sections] or [0], np.int64)
         ends = np.append(starts[1:], self.count)

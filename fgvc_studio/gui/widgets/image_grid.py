@@ -136,7 +136,7 @@ class ImageGrid(GridInput, QAbstractScrollArea):
             bar.setValue(0)
             if index < 0:
                 self.selection.set_current(int(self._ids[0]) if len(self._ids) else 0)
-        elif index >= 0 and offset is not None and -self._tile < offset < self._height():
+        elif index >= 0 and offset is not None and -self._layout.tile < offset < self._height():
             bar.setValue(self._layout.rect(index).top() - offset)
         elif index < 0:
             place = min(max(old_index, 0), len(self._ids) - 1)
@@ -266,7 +266,7 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         pages = [range(first, last), range(max(last, after[0]), after[1])]
         pages.insert(1 if not self._down else 2, range(before[0], min(first, before[1])))
         order = np.fromiter((i for page in pages for i in page), np.int64)
-        size = round(self._tile * self.devicePixelRatioF())
+        size = round(self._layout.tile * self.devicePixelRatioF())
         self._thumbnails.want(self._ids[order].tolist(), size, self._client)
 
     def _thumbnails_ready(self, ids: list[int]) -> None:
@@ -314,7 +314,7 @@ class ImageGrid(GridInput, QAbstractScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Lay out anew; the first visible item stays at the top."""
-        first = self._layout.nearest(QPoint(MARGIN, self.offset() + self._tile // 2))
+        first = self._layout.nearest(QPoint(MARGIN, self.offset() + self._layout.tile // 2))
         inside = self.offset() - self._layout.rect(first).top() if first >= 0 else 0
         old = self._layout.columns
         self._relayout()
@@ -353,12 +353,12 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         chosen = self.selection.contains(ids)
         follows, current = self.selector.follows, self.selection.current
         region = event.region()
-        size = round(self._tile * ratio)
+        size = round(self._layout.tile * ratio)
         for i, item in enumerate(ids.tolist()):
             rect = self._layout.rect(first + i).translated(0, -top)
             if not region.intersects(rect.adjusted(-_FRAME, -_FRAME, _FRAME, _FRAME)):
                 continue
-            square = QRect(rect.x(), rect.y(), self._tile, self._tile)
+            square = QRect(rect.x(), rect.y(), self._layout.tile, self._layout.tile)
             pixmap = self._thumbnails.pixmap(item, size)
             tiles.picture(
                 p, square, pixmap, broken=pixmap is None and self._thumbnails.broken(item)

@@ -85,7 +85,7 @@ class Inspector(QWidget):
         tools = QHBoxLayout()
         tools.setContentsMargins(6, 2, 6, 2)
         tools.setSpacing(2)
-        self._region = _tool("box", self.tr("Region (R)"))
+        self._region = _tool("box", self.tr("Search by a region: drag a box on the photo"))
         self._region.setCheckable(True)
         self._region.toggled.connect(self.image.set_region_mode)
         self.image.region_mode_changed.connect(self._region.setChecked)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.widgets.map_tools import Tool
+
+
+_ROOM_FOR_LABEL = 480
+_ROOM_FOR_INFO = 600
 
 
 class MapBar(QWidget):
@@ -42,12 +46,12 @@ class MapBar(QWidget):
             self._tools[tool] = button
             row.addWidget(button)
         row.addSpacing(10)
-        label = QLabel(self.tr("Colour by"), self)
+        self._label = label = QLabel(self.tr("Colour by"), self)
         label.setProperty("role", "muted")
         self.colour_by = QComboBox(self)
         self.colour_by.setAccessibleName(self.tr("Colour the map by"))
         self.colour_by.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.colour_by.setMinimumContentsLength(8)
+        self.colour_by.setMinimumContentsLength(10)
         self.colour_by.currentIndexChanged.connect(self._colour_by_changed)
         label.setBuddy(self.colour_by)
         row.addWidget(label)
@@ -72,6 +76,12 @@ class MapBar(QWidget):
             row.addWidget(button)
         theme.signal().changed.connect(self._paint_icons)
         self._paint_icons()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Let words go before buttons when the map is narrow."""
+        super().resizeEvent(event)
+        self.info.setVisible(self.width() >= _ROOM_FOR_INFO)
+        self._label.setVisible(self.width() >= _ROOM_FOR_LABEL)
 
     def _button(self, name: str, text: str, *, checkable: bool = False) -> QToolButton:
         button = QToolButton(self)

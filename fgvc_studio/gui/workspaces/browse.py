@@ -1,4 +1,4 @@
-"""Browse: grid and map side by side, inspector at the right, categories below."""
+"""Browse: categories at the left, grid and map side by side, inspector at the right."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from fgvc_studio.gui.workspaces.browse_categories import (
     BrowseCategories,
     colour_index,
     splitter,
-    stacked,
 )
 from fgvc_studio.gui.workspaces.browse_controller import BrowseController
 from fgvc_studio.gui.workspaces.browse_inspector import BrowseInspector, pictures_of
@@ -40,7 +39,8 @@ _VIEWER_COMMANDS = (
     "label.flag", *(f"label.favourite{i}" for i in range(1, 10)), "edit.undo", "edit.redo",
 )  # fmt: skip
 _VALUES = 12
-_SPLITTERS = ("across", "down", "centre")
+_SPLITTERS = ("across", "centre")
+_TILE = 128
 
 
 class BrowseWorkspace(Workspace):
@@ -108,7 +108,7 @@ class BrowseWorkspace(Workspace):
         """Remember the borders and end the threads."""
         store = preferences.store()
         for name in _SPLITTERS:
-            store.setValue(f"browse/{name}", getattr(self, name).saveState())
+            store.setValue(f"browse/panes/{name}", getattr(self, name).saveState())
         preferences.remember("browse/legend", self.map.bar.legend.isChecked())
         if self._viewer:
             self._viewer.close()
@@ -291,22 +291,25 @@ class BrowseWorkspace(Workspace):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        self.across = splitter(Qt.Orientation.Horizontal, [520, 560], self.grid, self.map)
-        below = stacked(self.categories.tree, self.categories.favourites)
-        below.setMinimumHeight(120)
-        self.down = splitter(Qt.Orientation.Vertical, [600, 190], self.across, below)
-        self.down.setStretchFactor(0, 1)
+        self.across = splitter(Qt.Orientation.Horizontal, [430, 430], self.grid, self.map)
         self.centre = splitter(
-            Qt.Orientation.Horizontal, [1040, 320], self.down, self.inspector.pane
+            Qt.Orientation.Horizontal,
+            [216, 860, 300],
+            self.categories.tree,
+            self.across,
+            self.inspector.pane,
         )
-        self.centre.setStretchFactor(0, 1)
+        self.centre.setStretchFactor(1, 1)
+        self.categories.tree.setMinimumWidth(150)
         self.grid.setMinimumSize(220, 180)
+        self.grid.set_tile_size(_TILE)
         self.map.setMinimumSize(220, 180)
-        column.addWidget(self.centre)
+        column.addWidget(self.centre, 1)
+        column.addWidget(self.categories.favourites)
         self.map.bar.legend.setChecked(preferences.flag("browse/legend"))
         self.inspector.pane.findChild(QSplitter).setSizes([380, 420])
         for name in _SPLITTERS:
-            saved = preferences.store().value(f"browse/{name}")
+            saved = preferences.store().value(f"browse/panes/{name}")
             if isinstance(saved, QByteArray):
                 getattr(self, name).restoreState(saved)
 

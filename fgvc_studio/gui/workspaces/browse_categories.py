@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QInputDialog, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QInputDialog, QSplitter, QWidget
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import OpChanges
@@ -161,17 +161,6 @@ class BrowseCategories(QObject):
             self._context.toasts.show_message(
                 operation.summary, self.tr("Undo"), lambda: self._control.take_back(operation)
             )
-
-
-def stacked(*widgets: QWidget) -> QWidget:
-    """Widgets below one another without gaps; the first takes the room."""
-    holder = QWidget()
-    column = QVBoxLayout(holder)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(0)
-    for i, widget in enumerate(widgets):
-        column.addWidget(widget, 0 if i else 1)
-    return holder
 
 
 def splitter(orientation: Qt.Orientation, sizes: list[int], *widgets: QWidget) -> QSplitter:
