@@ -311,13 +311,7 @@ def remove_category(ctx: typer.Context, project: Project, name: Name) -> None:
 def import_categories(
     ctx: typer.Context,
     project: Project,
-<<<<<<< HEAD
-    file: Annotated[
-        Path, typer.Argument(help="CSV: name, parent, rank, authorship, synonym_of...")
-    ],
-=======
     file: Annotated[Path, typer.Argument(help="CSV: name, parent, rank, authorship, synonym_of..")],
->>>>>>> room-storetests
 ) -> None:
     """Take a checklist in: CSV/TSV with name, parent, rank, authorship, synonym_of, vernacular."""
     from fgvc_studio.services import batch

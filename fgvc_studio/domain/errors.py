@@ -36,8 +36,4 @@ class ConflictError(UserError):
 
 
 class Cancelled(Exception):
-<<<<<<< HEAD
-    """The user stopped a job; nothing is lost."""
-=======
     """The user stopped a job; nothing is lost. An outcome, not a fault."""
->>>>>>> room-storetests

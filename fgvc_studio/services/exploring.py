@@ -131,9 +131,7 @@ class Exploring:
         else:
             rows, scores = yield from self._graph(opened)
             epochs = next(e for top, e in _EPOCHS if n <= top)
-            layout = partial(
-                projection.umap_map, seed=seed, epochs=epochs, min_dist=MAP_MIN_DIST
-            )
+            layout = partial(projection.umap_map, seed=seed, epochs=epochs, min_dist=MAP_MIN_DIST)
             xy = yield from self.lane().run(
                 layout, opened.vectors, rows, scores, title="Laying out the map (UMAP)"
             )

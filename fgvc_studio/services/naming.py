@@ -145,12 +145,6 @@ class NameIndex:
                     if len(best) >= enough:
                         break
 
-<<<<<<< HEAD
-            for _, score, entry in process.extract(
-                query, self._folded, scorer=fuzz.ratio, limit=limit * 2, score_cutoff=60.0
-            ):
-                offer(entry, min(score, 79.0))
-=======
         offer_all(lambda names: names.beginning(query))
         if len(best) < limit:
             offer_all(lambda names: names.with_words(query, words))
@@ -162,7 +156,6 @@ class NameIndex:
         if len(best) < limit and len(query) >= 3:
             for entry, score in self._alike(query, limit * 2):
                 offer(entry, score)
->>>>>>> room-storetests
         ranked = sorted(best.items(), key=lambda kv: (-kv[1][0], self._folded[kv[1][1]], kv[0]))
         return [(entry, category_id, score) for category_id, (score, entry) in ranked[:limit]]
 

@@ -107,12 +107,6 @@ class ProcessLane:
         with self._lock, tempfile.TemporaryDirectory(prefix="fgvc-lane-") as folder:
             self.start()
             assert self._pipe is not None and self._process is not None
-<<<<<<< HEAD
-=======
-            parked = [_park(a, Path(folder), i) for i, a in enumerate(arguments)]
-            self._pipe.send((function, parked))
-            started = time.monotonic()
->>>>>>> room-storetests
             finished = False
             try:
                 if self._warming:

@@ -22,13 +22,8 @@ from fgvc_studio.store.npy_log import NpyLog
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}")
 COMMIT_EVERY = 2.0
-<<<<<<< HEAD
 VECTORS, NORMS, IDS = "vectors.npy", "norms.npy", "item_ids.npy"
 SORTED, SORTED_IDS = "sorted-", "sorted_ids.npy"
-_FACTS = {"backbone": str, "dim": int, "key": str, "runtime": str, "created": (int, float)}
-=======
-VECTORS, IDS = "vectors.npy", "item_ids.npy"
-SORTED_VECTORS, SORTED_IDS = "vectors.sorted.npy", "sorted_ids.npy"
 _FACTS: dict[str, Any] = {
     "backbone": str,
     "dim": int,
@@ -36,7 +31,6 @@ _FACTS: dict[str, Any] = {
     "runtime": str,
     "created": (int, float),
 }
->>>>>>> room-storetests
 
 
 def write_atomic(path: Path, data: bytes) -> None:

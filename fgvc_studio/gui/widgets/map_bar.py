@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QToo
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.widgets.map_tools import Tool
 
-
 _ROOM_FOR_LABEL = 480
 _ROOM_FOR_INFO = 600
 
