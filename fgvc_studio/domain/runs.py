@@ -75,6 +75,8 @@ class TrainingRun:
     step: int = 0
     total: int = 0
     items: int = 0
+    splits: tuple[str, ...] = ()
+    config: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class FormField:
         return f"{self.name} ({', '.join(facts)}): {about.help}"
 
 
-def param(default: Any, help: str, **facts: Any) -> Any:  # noqa: A002  (the word of every CLI)
+def param(default: Any, help: str, **facts: Any) -> Any:
     """A dataclass field with its `Parameter`."""
     return field(default=default, metadata={_KEY: Parameter(help=help, **facts)})
 

@@ -61,5 +61,6 @@ def least_items(n: int, least: int = 2) -> None:
     """
     if n < least:
         raise UserError(
-            f"Only {n} items can be used for training.", "Import more images, or choose more splits."
+            f"Only {n} items can be used for training.",
+            "Import more images, or choose more splits.",
         )

@@ -6,9 +6,7 @@ import torch
 from torch import nn
 
 
-def parameter_groups(
-    named: list[tuple[str, nn.Parameter]], rate: float
-) -> list[dict[str, object]]:
+def parameter_groups(named: list[tuple[str, nn.Parameter]], rate: float) -> list[dict[str, object]]:
     """Optimiser groups of one learning rate: weight decay on matrices only.
 
     Each group carries ``rate`` (the learning rate at its peak) and ``decays``.
@@ -34,7 +32,7 @@ def clip_each(parameters: list[nn.Parameter], norm: float) -> None:
 
 @torch.no_grad()
 def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
-    """teacher <- momentum * teacher + (1 - momentum) * student; buffers are copied."""
+    """Teacher <- momentum * teacher + (1 - momentum) * student; buffers are copied."""
     old, new = list(teacher.parameters()), [p.detach() for p in student.parameters()]
     if old:
         torch._foreach_lerp_(old, new, 1.0 - momentum)

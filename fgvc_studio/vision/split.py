@@ -178,7 +178,7 @@ Parts = list[nn.Module]
 
 
 def _chain(backbone: Backbone) -> tuple[Parts, int | None, int]:
-    """The network as a chain, where its last stage begins, and where a token method's head cut is."""
+    """The network as a chain, the start of its last stage, and the cut of token methods."""
     model = backbone.model
     names = {name for name, _ in model.named_children()}
     if {"conv_stem", "bn1", "blocks"} <= names:

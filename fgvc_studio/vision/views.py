@@ -102,8 +102,7 @@ class ViewMaker:
                 made[kind] = how(image)[None]
                 continue
             seeds = [
-                view_seed(seed_word, self.pictures.fingerprints[row], kind, v)
-                for v in range(count)
+                view_seed(seed_word, self.pictures.fingerprints[row], kind, v) for v in range(count)
             ]
             made[kind] = np.stack([how(image, v, seed) for v, seed in enumerate(seeds)])
         return made

@@ -172,9 +172,7 @@ class CmdLearner:
             "rank": diagnostics.rank_me(vectors),
             "attention_entropy": diagnostics.attention_entropy(attention),
         }
-        alarms = diagnostics.collapse_alarms(
-            entropy, found["spread"], found["rank"], len(vectors)
-        )
+        alarms = diagnostics.collapse_alarms(entropy, found["spread"], found["rank"], len(vectors))
         return found, alarms
 
     @torch.no_grad()

@@ -183,15 +183,13 @@ def _release(
     pairs: list[tuple[int, int]],
     tau_student: float,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    of_view = [
-        _legacy_kl(s.image / tau_student, (s.region / tau_student).sum(1)) for s in student
-    ]
+    of_view = [_legacy_kl(s.image / tau_student, (s.region / tau_student).sum(1)) for s in student]
     of_teacher = [_legacy_kl(q, r.sum(1)) for q, r in zip(q_image, q_region, strict=True)]
     return [of_view[v] for _, v in pairs], [of_teacher[q] for q, _ in pairs]
 
 
 def _legacy_kl(given: Tensor, target: Tensor) -> Tensor:
-    """target * (log target - given), 0 where the target is not positive; mean over all."""
+    """Target * (log target - given), 0 where the target is not positive; mean over all."""
     positive = target > 0
     safe = torch.where(positive, target, torch.ones_like(target))
     return torch.where(positive, safe * (safe.log() - given), torch.zeros_like(given)).mean()

@@ -88,6 +88,11 @@ class CmdTrainer:
         self.learner: CmdLearner | None = None
 
     @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return self.split.dim
+
+    @property
     def estimate(self) -> dict[str, int]:
         """What the expert is told before the start: items, views per item, bytes on disk."""
         views = sum(kind.views for kind in self.cache.kinds.values())

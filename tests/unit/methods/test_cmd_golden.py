@@ -15,7 +15,7 @@ TIGHT = {"atol": 1e-9, "rtol": 0}
 
 
 def golden(name):
-    return {k: v for k, v in np.load(GOLDEN / f"{name}.npz", allow_pickle=False).items()}
+    return dict(np.load(GOLDEN / f"{name}.npz", allow_pickle=False))
 
 
 def tensor(array, grad=False):
@@ -180,7 +180,9 @@ def test_released_inter_level_terms(inter, name, gradient):
     g = golden("cmd_release_loss")
     for step in range(3):
         data = Released(g, step)
-        terms = data.loss(inter, (tensor(data["center_before"]), tensor(data["center_grid_before"])))
+        terms = data.loss(
+            inter, (tensor(data["center_before"]), tensor(data["center_grid_before"]))
+        )
         close(terms.total, data[f"loss_{name}"])
         found = torch.autograd.grad(terms.total, [data.image, data.region])
         if gradient:

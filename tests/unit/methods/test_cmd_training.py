@@ -43,9 +43,7 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("train", ["head", "last-stage", "all"])
-def test_a_resumed_run_equals_an_uninterrupted_one(
-    train, backbone, pictures, runtime, tmp_path
-):
+def test_a_resumed_run_equals_an_uninterrupted_one(train, backbone, pictures, runtime, tmp_path):
     config = dataclasses.replace(TINY, train=train, lr_tail=1e-3, drop_path=0.1)
     whole = trainer(config, backbone, pictures, tmp_path / "whole", runtime)
     assert run(whole)[-1].step == 4
@@ -115,9 +113,7 @@ def test_fewer_items_than_a_batch_still_make_a_step(backbone, runtime, tmp_path)
 
 
 @pytest.mark.parametrize("train", ["head", "last-stage"])
-def test_the_kept_model_gives_the_teachers_embeddings(
-    train, backbone, pictures, runtime, tmp_path
-):
+def test_the_kept_model_gives_the_teachers_embeddings(train, backbone, pictures, runtime, tmp_path):
     config = dataclasses.replace(TINY, train=train)
     made = trainer(config, backbone, pictures, tmp_path / "run", runtime)
     run(made)
