@@ -75,7 +75,7 @@ def compare(
         return Comparison(protocol, NO_LABELS)
     if len(queries) > _MOST:
         queries = np.sort(np.random.default_rng(0).choice(queries, _MOST, replace=False))
-    found = []
+    found: list[dict[str, NDArray[np.float64]]] = []
     for space, name in zip(spaces, ("frozen", "trained"), strict=True):
         yield Progress(len(found), 2, f"Scoring the {name} space")
         found.append(_values(space, ids, category, gallery, queries))
@@ -140,8 +140,10 @@ def _task(
 ) -> scoring.Task:
     from fgvc_studio.services import pictures
 
+    rows = space.rows_of(ids)
     return scoring.Task(
-        vectors=np.asarray(space.vectors[space.rows_of(ids)], np.float32),
+        vectors=np.asarray(space.vectors[rows], np.float32),
+        norms=None if space.norms is None else np.asarray(space.norms[rows], np.float32),
         gallery=gallery,
         queries=queries,
         label=category,
