@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fgvc_studio.domain.records import Box
 from fgvc_studio.vision import decode
 from fgvc_studio.vision.augment import ViewSpec, view_seed
 from fgvc_studio.vision.extract import crop
+from fgvc_studio.vision.frozen import FrozenRunner
 from fgvc_studio.vision.split import Split
 from fgvc_studio.vision.transforms import EvalTransform
 from fgvc_studio.vision.view_cache import Kind, Rows, ViewCache, cache_key
@@ -71,6 +71,7 @@ class ViewMaker:
     ) -> None:
         self.pictures, self.split, self.plan, self.seed = pictures, split, dict(plan), seed
         self._threads = max(1, threads)
+        self._run = FrozenRunner(split, threads)
 
     def cache(self, folder: Path) -> ViewCache:
         """A cache of this maker's outputs in a folder of its own below `folder`."""
@@ -148,10 +149,5 @@ class ViewMaker:
 
     def _through(self, views: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         """(V, 3, S, S) per item -> (items, V, ...)."""
-        device = next((p.device for p in self.split.frozen.parameters()), torch.device("cpu"))
-        flat = torch.from_numpy(np.concatenate(views)).to(device)
-        flat = flat.contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            parts = [self.split.frozen(part) for part in flat.split(16)]
-            out = torch.cat(parts).float().contiguous().cpu().numpy()
+        out = self._run(np.concatenate(views))
         return out.reshape(len(views), -1, *out.shape[1:])

@@ -17,6 +17,7 @@ from fgvc_studio.methods.cmd.config import CmdConfig
 from fgvc_studio.methods.cmd.model import CmdNetwork
 from fgvc_studio.methods.config import changed
 from fgvc_studio.vision.backbones import Backbone
+from fgvc_studio.vision.frozen import FrozenRunner
 from fgvc_studio.vision.split import Split, cut
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class CmdEmbedder:
         self._split, self._device = split, device
         self._teacher = teacher.to(device).eval()
         split.frozen.to(device)
+        split.rest.to(device)
+        self._frozen = FrozenRunner(split)
         self.name = f"cmd-{device.type}"
         self.dim = split.dim
 
@@ -66,9 +69,8 @@ class CmdEmbedder:
         return vectors.cpu().numpy(), weights.cpu().numpy()
 
     def _inputs(self, batch: NDArray[np.float32]) -> Tensor:
-        images = torch.from_numpy(batch).to(self._device)
+        stored = torch.from_numpy(self._frozen(batch)).to(self._device)
         with torch.inference_mode():
-            stored = self._split.frozen(images.contiguous(memory_format=torch.channels_last))
             return stored if self._split.trained else self._split.rest(stored)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import shutil
 from types import SimpleNamespace
 
@@ -12,8 +13,9 @@ from PIL import Image
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Box
-from fgvc_studio.vision import backbones, view_cache
+from fgvc_studio.vision import backbones, runtimes, view_cache
 from fgvc_studio.vision.augment import Colour, ViewSpec, random_resized_crop, view_seed
+from fgvc_studio.vision.frozen import FrozenRunner
 from fgvc_studio.vision.split import cut, with_drop_path
 from fgvc_studio.vision.transforms import EvalTransform
 from fgvc_studio.vision.view_cache import Kind, ViewCache, cache_key
@@ -77,8 +79,8 @@ def test_a_view_depends_on_its_seed_alone(picture):
     assert first.shape == (3, 32, 32) and first.dtype == np.float32
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - LARGE(picture, 0, 8)).mean() > 0.01
-    seeds = {view_seed(s, p, k, v) for s in (0, 1) for p in (b"a", b"b") for k in "gl" for v in (0, 1)}
-    assert len(seeds) == 16
+    parts = itertools.product((0, 1), (b"a", b"b"), "gl", (0, 1))
+    assert len({view_seed(*part) for part in parts}) == 16
 
 
 def test_colour_matters_keeps_hues():
@@ -152,9 +154,7 @@ def test_filling_goes_on_where_it_was(maker, tmp_path):
     whole = filled(maker, tmp_path / "other")
     assert not [r for _, r in again.fill() if r]
     for kind, views in (("global", VIEWS), ("local", VIEWS[:, :2]), (CLEAN, VIEWS[:, :1])):
-        np.testing.assert_array_equal(
-            again.read(kind, ROWS, views), whole.read(kind, ROWS, views)
-        )
+        np.testing.assert_array_equal(again.read(kind, ROWS, views), whole.read(kind, ROWS, views))
 
 
 def test_a_changed_image_costs_its_row_only(maker, tmp_path):
@@ -218,3 +218,17 @@ def test_an_unreadable_picture_is_remembered(tmp_path):
     assert [(r, why) for r, why in cache.fill() if why] == [(1, "it is broken")]
     assert cache.unreadable().tolist() == [1]
     assert np.isfinite(cache.read("k", np.array([0]), np.zeros((1, 1), int))).all()
+
+
+@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
+def test_many_pictures_give_what_few_give(architecture):
+    backbone = backbones.load(f"random:{architecture}")
+    split = cut(backbone, "last-stage")
+    size = backbone.transform.size
+    images = np.random.default_rng(0).normal(size=(5, 3, size, size)).astype(np.float32)
+    plain, fast = FrozenRunner(split, 1), FrozenRunner(split, 1, convert_after=4)
+    wanted = plain(images)
+    np.testing.assert_allclose(fast(images), wanted, atol=1e-3)
+    assert (plain.name, fast.name) == ("torch", "openvino")
+    small = np.ascontiguousarray(images[:, :, : size // 2, : size // 2])
+    assert runtimes.agreement(fast(small), plain(small)) > 0.99999
