@@ -40,7 +40,6 @@ def train(folder: Path, batch: int, mode: str) -> None:
         (folder / f"{name}.json").write_text(json.dumps(losses))
         state = trainer.learner.state()
         checkpoints.save_state(folder / f"{name}.safetensors", {"student": state["student"]})
-    end_processes()
 
 
 def listed(folder: Path):
@@ -57,3 +56,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     for mode in sys.argv[3].split(","):
         train(Path(sys.argv[1]), int(sys.argv[2]), mode)
+    end_processes()
