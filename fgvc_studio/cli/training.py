@@ -49,6 +49,7 @@ def train(
     """Train a method on the items; stopped or killed, --resume RUN goes on."""
     from fgvc_studio.methods import registry
     from fgvc_studio.methods.config import form, parse_settings
+    from fgvc_studio.services.training import process_rank
 
     out = console(ctx)
     if list_settings:
@@ -58,7 +59,10 @@ def train(
         return
     if project is None:
         raise typer.BadParameter("PROJECT is missing.")
-    with opened(ctx, project) as studio:
+    following = process_rank() > 0  # another process writes and talks
+    if following:
+        out.quiet, out.json = True, False
+    with opened(ctx, project, read_only=following) as studio:
         result = out.drive(
             studio.training.run(
                 method,
@@ -72,6 +76,8 @@ def train(
             ),
             "Training",
         )
+        if result is None:
+            return
         card = _card(result.card)
         minutes = result.seconds / 60
         out.emit(

@@ -6,7 +6,6 @@ The same code runs on one CPU thread and on many GPUs: start it plainly, or with
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import torch
@@ -69,6 +68,15 @@ class Runtime:
             return value
         return self.accelerator.reduce(value, reduction="mean")
 
+    def share(self, text: str) -> str:
+        """A text of the process that writes, in every process."""
+        if self.world == 1:
+            return text
+        from accelerate.utils import broadcast_object_list
+
+        found: str = broadcast_object_list([text])[0]
+        return found
+
     def wait(self) -> None:
         """Wait for all processes."""
         self.accelerator.wait_for_everyone()
@@ -76,11 +84,6 @@ class Runtime:
     def release(self) -> None:
         """Let go of models and optimisers."""
         self.accelerator.free_memory()
-
-
-def is_main_process() -> bool:
-    """Whether this process is the one that writes, asked before a `Runtime` exists."""
-    return int(os.environ.get("RANK", "0")) == 0
 
 
 def end_processes() -> None:

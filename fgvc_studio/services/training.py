@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +59,7 @@ class _Job:
     config: Any
     backbone: Backbone
     trainer: Trainer
-    splits: Sequence[str]
+    main: bool
     started: float = field(default_factory=time.monotonic)
     times: dict[str, float] = field(default_factory=dict)
     last: StepReport | None = None
@@ -94,7 +95,7 @@ class Training:
         settings: Mapping[str, object] | None = None,
         resume: str | None = None,
         threads: int = 0,
-    ) -> Generator[Progress, None, TrainResult]:
+    ) -> Generator[Progress, None, TrainResult | None]:
         """Train; stopped or killed, the same run goes on with `resume`.
 
         Parameters
@@ -109,6 +110,11 @@ class Training:
         resume : str, optional
             Id of an unfinished run; the other arguments are then those of that run.
 
+        Returns
+        -------
+        TrainResult or None
+            None in all but the first of several processes.
+
         Raises
         ------
         UserError
@@ -120,57 +126,61 @@ class Training:
                 f"{method} has no preset {preset!r}.", f"Choose {', '.join(chosen.presets)}."
             )
         used = threads or default_threads()
-        if resume is None:
+        following = process_rank() > 0
+        if resume is not None:
+            run = self._unfinished(resume, method)
+        elif following:
+            run = None  # the first process makes the run and tells its id
+        else:
             item_ids = self._snapshot(splits)
             config = changed(chosen.preset(preset, len(item_ids), train), settings or {})
             base = yield from self._frozen_space(space)
             run = self._begin(chosen, preset, config, base, seed, item_ids, splits)
-        else:
-            run, item_ids = self._unfinished(resume, method), self.runs.items(resume)
-            config = changed(chosen.config(), run.config)
-            splits = run.splits
-        return (yield from self._work(chosen, run, config, item_ids, splits, used))
+        return (yield from self._work(chosen, run, used))
 
     def _work(
-        self,
-        method: Method,
-        run: TrainingRun,
-        config: Any,
-        item_ids: Ids,
-        splits: Sequence[str],
-        threads: int,
-    ) -> Generator[Progress, None, TrainResult]:
+        self, method: Method, run: TrainingRun | None, threads: int
+    ) -> Generator[Progress, None, TrainResult | None]:
         import torch
 
+        from fgvc_studio.methods.runtime import Runtime
+
         torch.set_num_threads(threads)
+        runtime = Runtime(str(run.config.get("precision", "auto")) if run else "auto")
+        run = self.runs.get(runtime.share(run.id if run else ""))
+        config = changed(method.config(), run.config)
         backbone = self._backbone(run.base_space)
         trainer = method.trainer(
             config,
             backbone,
-            self.pictures(item_ids),
+            self.pictures(self.runs.items(run.id)),
             self.runs.folder(run.id),
             self.runs.views(run.id),
             seed=run.seed,
             threads=threads,
+            runtime=runtime,
         )
-        job = _Job(run, method, config, backbone, trainer, splits)
+        job = _Job(run, method, config, backbone, trainer, runtime.main)
         try:
             yield Progress(0, 0, _estimate(trainer), detail={"run": run.id, **trainer.estimate})
             yield from trainer.prepare()
             job.times["views"] = time.monotonic() - job.started
             yield from self._train(job)
             trainer.finish()
+            if not runtime.main:
+                return None
             yield from self._embed(job)
             return (yield from self._conclude(job))
         finally:
             self._put_down(job)
 
     def _train(self, job: _Job) -> Generator[Progress, None, None]:
-        log = MetricsLog(self.runs.folder(job.run.id))
+        log = MetricsLog(self.runs.folder(job.run.id)) if job.main else None
         started, first = time.monotonic(), 0
         try:
             for report in job.trainer.steps():
-                log.add(report)
+                if log is not None:
+                    log.add(report)
                 job.last = report
                 job.diagnostics |= report.diagnostics
                 job.alarms += [alarm for alarm in report.alarms if alarm not in job.alarms]
@@ -196,7 +206,8 @@ class Training:
                     detail,
                 )
         finally:
-            log.flush()
+            if log is not None:
+                log.flush()
             job.times["training"] = time.monotonic() - started
 
     def _embed(self, job: _Job) -> Generator[Progress, None, None]:
@@ -240,7 +251,7 @@ class Training:
         items = self.runs.items(job.run.id)
         digest = hashlib.sha256(b"".join(self.pictures(items).fingerprints)).hexdigest()
         notes = [job.backbone.note] if job.backbone.note else []
-        if "all" in job.splits or "test" in job.splits:
+        if "all" in job.run.splits or "test" in job.run.splits:
             notes.append("Items of the split test were seen in training (without labels).")
         skipped = [dataclasses.asdict(s) for s in job.trainer.skipped]
         return RunCard(
@@ -252,7 +263,7 @@ class Training:
             data={
                 "fingerprint": digest,
                 "items": len(items),
-                "splits": list(job.splits),
+                "splits": list(job.run.splits),
                 "left_out": skipped,
                 "protocol": compared.protocol,
             },
@@ -271,7 +282,7 @@ class Training:
 
     def _put_down(self, job: _Job) -> None:
         """Keep where a run stands when its driver leaves, whatever the reason."""
-        if job.run.state is not RunState.RUNNING:
+        if not job.main or job.run.state is not RunState.RUNNING:
             return
         step, total = job.run.step, job.run.total
         if job.last is not None:
@@ -390,6 +401,11 @@ class Training:
             for record, box in zip(images.of_items(item_ids), boxes, strict=True)
         ]
         return Pictures(images.paths_of_items(item_ids), boxes, prints)
+
+
+def process_rank() -> int:
+    """Number of this process among those that ``torchrun`` or ``accelerate launch`` started."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def _estimate(trainer: Trainer) -> str:
