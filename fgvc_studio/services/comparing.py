@@ -20,7 +20,7 @@ HEADLINE = "knn10_weighted"
 NO_LABELS = (
     "There are no labels, so quality cannot be measured; judge by the neighbours of a few images."
 )
-_LEAST = 10
+_LEAST = 5
 """Fewer queries are not scored."""
 _MOST = 20_000
 
