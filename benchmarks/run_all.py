@@ -1,7 +1,7 @@
 """Run the benchmarks one after the other and print one table in Markdown.
 
-Run: ``python benchmarks/run_all.py [--items 100000] [--only window similar]``, on a machine that
-has nothing else to do.
+Run: ``python benchmarks/run_all.py [--items 100000] [--only window similar] [--others]``, on a
+machine that has nothing else to do. ``--others`` adds what the benchmarks of single parts print.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ from common import Row
 
 HERE = Path(__file__).parent
 PARTS = ("startup", "window", "similar", "training_delay")
+OTHERS = {
+    "store": ["100000"],
+    "map": ["100000"],
+    "grid": [],
+    "neighbours": [],
+    "embed": [],
+}
 PACKAGES = ("PySide6-Essentials", "numpy", "torch", "faiss-cpu", "numba", "apsw")
 
 
@@ -56,6 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
+    parser.add_argument("--others", action="store_true")
     args = parser.parse_args()
     print(machine(), "\n", flush=True)
     project = common.project_of(argparse.Namespace(project=None, items=args.items))
@@ -73,7 +81,15 @@ def main() -> None:
                 continue
             table += [line(Row(**row)) for row in json.loads(out.read_text())]
     print("| What | Target | Measured | Baseline | Ratio | Remarks |\n|---|---|---|---|---|---|")
-    print("\n".join(table))
+    print("\n".join(table), flush=True)
+    for name, options in OTHERS.items() if args.others else ():
+        command = [sys.executable, str(HERE / f"{name}_bench.py"), *options]
+        environ = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+        environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+        text = done.stdout if done.returncode == 0 else done.stderr
+        print(f"\n### {name}\n\n```\n{text.strip()}\n```", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,17 @@ from fgvc_studio.domain.records import Operation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LabelPatch:
+    """All label changes of an operation, when every item ``(K,)`` got the same label."""
+
+    items: NDArray[np.int64]
+    category: int
+    source: int
+    confidence: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class OpChanges:
     """An operation was committed (do, undo or redo).
 
@@ -20,11 +31,14 @@ class OpChanges:
         ``labels``, ``marks``, ``splits``, ``rejections``, ``categories``, ``category_names``, ...
     items : ndarray int64
         Items whose labels, marks, splits or rejections changed; sorted, unique.
+    labels : LabelPatch or None
+        What the labels are now, where that is known without reading them.
     """
 
     operation: Operation
     tables: frozenset[str]
     items: NDArray[np.int64]
+    labels: LabelPatch | None = None
 
 
 @dataclass(frozen=True, slots=True)

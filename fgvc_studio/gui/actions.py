@@ -138,6 +138,8 @@ _VIEW = (
          cli="similar", when="acting", menu="View", group=2),
     _row("view.compare", _("actions", "Compare side by side"), "V", scope="items", icon="compare",
          gui=LOOKING, when="acting", menu="View", group=2),
+    _row("view.gather", _("actions", "Show only the selection"), "G", scope="items", icon="filter",
+         gui=LOOKING, when="items", menu="View", group=2),
     _row("view.locate", _("actions", "Locate in the map"), "L", scope="items", icon="locate",
          gui=LOOKING, when="acting", menu="View", group=2),
     _row("view.zoom", _("actions", "Zoom the photo"), "Z", scope="items", icon="zoom-in",

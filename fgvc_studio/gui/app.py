@@ -16,6 +16,7 @@ from fgvc_studio.gui.main_window import MainWindow
 
 EXIT_OUR_FAULT = 3
 _WARM_UP_AFTER_MS = 600
+_WARM_UP_AFTER_OPENING_MS = 3000
 _TRANSLATIONS = Path(__file__).parents[1] / "resources" / "translations"
 
 
@@ -47,7 +48,8 @@ def run(args: list[str]) -> int:
     if args:
         QTimer.singleShot(0, lambda: window.open_project(Path(args[0]).resolve()))
     warm_up = WarmUp()
-    QTimer.singleShot(_WARM_UP_AFTER_MS, warm_up.start)
+    delay = _WARM_UP_AFTER_OPENING_MS if args else _WARM_UP_AFTER_MS
+    QTimer.singleShot(delay, warm_up.start)
     code = app.exec()
     warm_up.wait()
     return EXIT_OUR_FAULT if hook.count else code
@@ -91,10 +93,17 @@ def _follow_system(app: QApplication) -> None:
 
 
 class WarmUp(QThread):
-    """Imports what the first job needs, once the window stands."""
+    """Loads what opening a project and then the first job need, once the window stands."""
 
     def run(self) -> None:
         """Thread body (called by Qt)."""
+        from fgvc_studio.gui import palette, workspaces
+        from fgvc_studio.gui.widgets import map_raster
+        from fgvc_studio.services import studio  # noqa: F401
+
+        workspaces.load()
+        palette.category_colour(0, dark=theme.current().dark)
+        map_raster.warm_up(wait=True)
         try:
             import torch
         except ImportError:  # the job that needs it says so in words

@@ -70,7 +70,9 @@ def merged(events: list[Event]) -> list[Event]:
         first = min(e.first for e in added)
         end = max(e.first + e.count for e in added)
         result.append(ItemsAdded(first, end - first))
-    if decided:
+    if len(decided) == 1:
+        result.append(decided[0])
+    elif decided:
         result.append(
             dataclasses.replace(
                 decided[-1],

@@ -68,18 +68,19 @@ class MainWindow(QMainWindow):
     def open_project(self, path: str | Path, *, read_only: bool = False) -> None:
         """Open a project (read in the background, then shown)."""
 
-        def read(ticket: Ticket) -> Any:
+        def read(_ticket: Ticket) -> Any:
             from fgvc_studio.services.studio import Studio
 
-            studio = Studio.open(Path(path), who=preferences.who(), read_only=read_only)
-            if ticket.stale:
-                studio.close()
-            return studio
+            return Studio.open(Path(path), who=preferences.who(), read_only=read_only)
 
         def begin() -> None:
             self.status.showMessage(self.tr("Opening {name}...").format(name=Path(path).name))
             self.tasks.submit(
-                "open project", read, self.show_project, lambda e: self._not_opened(path, e)
+                "open project",
+                read,
+                self.show_project,
+                lambda e: self._not_opened(path, e),
+                lambda studio: studio.close(),
             )
 
         if self.session and self.session.path == Path(path):
@@ -151,6 +152,7 @@ class MainWindow(QMainWindow):
             {c for c in self.actions_.handled() if c not in self.commands.handled}
         )
         self.workspaces.clear()
+        self.tasks.drop_all()
         self.actions_.set_scopes()
         if session:
             session.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -19,12 +19,19 @@ OnError = Callable[[UserError], None]
 class Ticket:
     """One request; the work may ask `stale` now and then and give up."""
 
-    __slots__ = ("_dropped", "on_error", "on_result", "slot")
+    __slots__ = ("_dropped", "on_error", "on_late", "on_result", "slot")
 
-    def __init__(self, slot: str, on_result: OnResult, on_error: OnError | None) -> None:
+    def __init__(
+        self,
+        slot: str,
+        on_result: OnResult,
+        on_error: OnError | None,
+        on_late: OnResult | None = None,
+    ) -> None:
         self.slot = slot
         self.on_result = on_result
         self.on_error = on_error
+        self.on_late = on_late
         self._dropped = threading.Event()
 
     @property
@@ -51,6 +58,7 @@ class TaskPool(QObject):
         super().__init__(parent)
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="reader")
         self._open: dict[str, Ticket] = {}
+        self._running: set[Future[None]] = set()
         self._closed = False
         self._finished.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
@@ -60,13 +68,18 @@ class TaskPool(QObject):
         work: Callable[[Ticket], Any],
         on_result: OnResult,
         on_error: OnError | None = None,
+        on_late: OnResult | None = None,
     ) -> Ticket:
-        """Run ``work(ticket)``; deliver in the GUI thread unless a newer request came."""
+        """Run ``work(ticket)``; deliver in the GUI thread unless a newer request came.
+
+        `on_late` gets a result that is no longer wanted and has to be let go of.
+        """
         self.drop(slot)
-        ticket = Ticket(slot, on_result, on_error)
+        ticket = Ticket(slot, on_result, on_error, on_late)
         if not self._closed:
             self._open[slot] = ticket
-            self._executor.submit(self._run, ticket, work)
+            self._running = {f for f in self._running if not f.done()}
+            self._running.add(self._executor.submit(self._run, ticket, work))
         return ticket
 
     def drop(self, slot: str) -> None:
@@ -78,6 +91,12 @@ class TaskPool(QObject):
     def waiting(self, slot: str) -> bool:
         """Whether an answer for `slot` is still to come."""
         return slot in self._open
+
+    def drop_all(self, timeout_s: float = 10.0) -> None:
+        """Forget everything and wait for what runs: what it reads is about to be closed."""
+        for slot in list(self._open):
+            self.drop(slot)
+        wait(self._running, timeout_s)
 
     def shut_down(self) -> None:
         """Drop everything and wait for the two threads."""
@@ -107,6 +126,8 @@ class TaskPool(QObject):
         if self._open.get(ticket.slot) is ticket:
             del self._open[ticket.slot]
         if ticket.stale or self._closed:
+            if ticket.on_late and result is not None:
+                ticket.on_late(result)
             return
         if crash:
             self.crashed.emit(crash)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QPoint, QRect, QTimer
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QApplication
 
 from fgvc_studio.gui import theme
@@ -74,11 +75,10 @@ class Tour(QObject):
         popup = QApplication.activeModalWidget() or QApplication.activePopupWidget()
         shown = self._window.grab()
         if popup is not None and popup is not self._window:
-            from PySide6.QtGui import QPainter
-
             painter = QPainter(shown)
-            painter.drawPixmap(self._window.mapFromGlobal(popup.mapToGlobal(popup.rect().topLeft())),
-                               popup.grab())  # fmt: skip
+            place = QRect(QPoint(0, 0), popup.size())
+            place.moveCenter(self._window.rect().center())
+            painter.drawPixmap(place, popup.grab())
             painter.end()
             popup.close()
         self.failed |= not shown.save(str(self._out / f"{name}.png"))

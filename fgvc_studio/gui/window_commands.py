@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from fgvc_studio.gui.main_window import MainWindow
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"}
+_AT_ONCE = 1000
+"""Larger steps of undo and redo are taken outside the GUI thread."""
+_STEP_SLOT = "undo or redo"
 
 
 class WindowCommands(QObject):
@@ -123,6 +126,7 @@ class WindowCommands(QObject):
                 lambda _ticket: create(plan, preferences.who()),
                 lambda studio: (self._window.show_project(studio), self._run_import(plan)),
                 self._window.show_fault,
+                lambda studio: studio.close(),
             )
 
         self._window.close_project(begin)
@@ -171,12 +175,25 @@ class WindowCommands(QObject):
         target = log.can_undo() if way == "undo" else log.can_redo()
         if target is None:
             return
+        labelling = session.studio.labelling
+        act = labelling.undo if way == "undo" else labelling.redo
+
+        def done(_changes: object) -> None:
+            text = words.format(summary=target.summary)
+            self._window.toasts.show_message(text, button, other)
+
+        if target.count > _AT_ONCE:
+            if not self._window.tasks.waiting(_STEP_SLOT):
+                self._window.tasks.submit(
+                    _STEP_SLOT, lambda _ticket: act(), done, self._window.show_fault
+                )
+            return
         try:
-            (session.studio.labelling.undo if way == "undo" else session.studio.labelling.redo)()
+            changes = act()
         except UserError as error:
             self._window.show_fault(error)
             return
-        self._window.toasts.show_message(words.format(summary=target.summary), button, other)
+        done(changes)
 
     # ---- dialogs ---------------------------------------------------------------------------
     def settings(self) -> None:

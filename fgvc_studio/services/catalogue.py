@@ -13,7 +13,7 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
-from fgvc_studio.domain.events import Event, ItemsAdded, OpChanges
+from fgvc_studio.domain.events import Event, ItemsAdded, LabelPatch, OpChanges
 from fgvc_studio.domain.records import Category, Duplicate, LabelSource, Mark
 from fgvc_studio.store.labels import DECISION_TABLES
 from fgvc_studio.store.project import ProjectStore
@@ -112,11 +112,22 @@ class Catalogue:
                 self._extend()
             elif isinstance(event, OpChanges):
                 touched = event.tables & DECISION_TABLES
+                if event.labels is not None:
+                    self._relabel(event.labels)
+                    touched -= {"labels"}
                 if touched and len(event.items):
                     self._refresh(event.items, touched)
                 if event.tables & TREE_TABLES:
                     self._read_tree()
             self._counts = None
+
+    def _relabel(self, patch: LabelPatch) -> None:
+        columns = self.columns
+        rows = patch.items[patch.items <= columns.n] - 1
+        columns.category[rows] = patch.category
+        columns.source[rows] = patch.source
+        columns.confidence[rows] = patch.confidence
+        columns.at[rows] = patch.at
 
     def _read(self, first: int = 1) -> Columns:
         items = self._store.images.columns(first)
@@ -183,6 +194,15 @@ class Catalogue:
         """Name of a category; empty for 0 or an unknown id."""
         category = self.categories.get(int(category_id))
         return category.name if category else ""
+
+    def short_name(self, category_id: int) -> str:
+        """The name with its genus cut to a letter when that is the parent: ``P. machaon``."""
+        name = self.name(category_id)
+        first, space, rest = name.partition(" ")
+        category = self.categories.get(int(category_id))
+        if space and category and first == self.name(category.parent_id or 0):
+            return f"{first[0]}. {rest}"
+        return name
 
     def ancestors(self, category_id: int) -> list[int]:
         """The category and its parents, nearest first."""

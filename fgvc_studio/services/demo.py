@@ -23,6 +23,8 @@ from fgvc_studio.services.browsing import Filter, Order, apply
 from fgvc_studio.services.studio import Studio
 
 PROJECT = "Sample moths.fgvc"
+SURE = 0.4
+"""Share of the neighbours' vote from which the simulated expert looks at a suggestion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def run_loop(project: Path, out: Path) -> Generator[Progress, None, DemoReport]:
         groups = int(made.groups.max()) + 1 if made.groups is not None else 0
         record("cluster", begin, f"{groups} groups on the map")
         begin = time.monotonic()
-        record("label", begin, _name_by_groups(studio, made.groups, made.item_ids, truth))
+        record("label", begin, (yield from _review_suggestions(studio, truth)))
         begin = time.monotonic()
         record("undo and redo", begin, _undo_and_redo(studio))
         begin = time.monotonic()
@@ -148,31 +150,36 @@ def _truth(path: Path, studio: Studio) -> dict[int, str]:
     return {items[r["path"]]: r["species"] for r in rows if r["path"] in items}
 
 
-def _name_by_groups(
-    studio: Studio, groups: np.ndarray | None, item_ids: np.ndarray, truth: dict[int, str]
-) -> str:
-    """Name every group of look-alikes as an expert would who knows the species of most of it."""
-    if groups is None:
-        return "no groups"
-    unlabelled = studio.catalogue.category[item_ids - 1] == 0
-    named = 0
-    for group in range(int(groups.max()) + 1):
-        members = item_ids[(groups == group) & unlabelled]
-        species: dict[str, int] = {}
-        for i in members.tolist():
-            species[truth.get(i, "")] = species.get(truth.get(i, ""), 0) + 1
-        if not species:
-            continue
-        name, count = max(species.items(), key=lambda kv: kv[1])
-        if name and count >= 0.6 * len(members):
-            chosen = members[[truth.get(i) == name for i in members.tolist()]]
-            category = batch.category_named(studio, name, create=True)
-            studio.labelling.label(chosen, category, source=LabelSource.HUMAN)
-            named += len(chosen)
-    shown = apply(studio.catalogue, studio.store, Filter(state="unlabelled"), Order())
-    if len(shown):
-        studio.labelling.mark(shown[:5], Mark.FLAGGED)
-    return f"{named:,} items named in groups, {len(shown):,} left"
+def _review_suggestions(studio: Studio, truth: dict[int, str]) -> Generator[Progress, None, str]:
+    """Name as an expert would who goes through the suggestions, one category at a time.
+
+    Items are gathered under the category that their neighbours suggest; the expert strikes out
+    what is wrong and names the rest with one key.
+    """
+    catalogue = studio.catalogue
+    open_items = apply(catalogue, studio.store, Filter(state="unlabelled"), Order())
+    proposed: dict[int, list[int]] = {}
+    for done, item in enumerate(open_items.tolist(), 1):
+        best = studio.exploring.suggestions(item, 1)
+        if best and best[0][1] >= SURE:
+            proposed.setdefault(best[0][0], []).append(item)
+        yield Progress(done, len(open_items), "Reviewing suggestions")
+    named = struck = 0
+    for category, items in proposed.items():
+        right = [i for i in items if truth.get(i) == catalogue.name(category)]
+        wrong = [i for i in items if i not in set(right)]
+        if wrong:
+            studio.labelling.reject(np.array(wrong), category)
+            struck += len(wrong)
+        if right:
+            studio.labelling.label(np.array(right), category, source=LabelSource.HUMAN)
+            named += len(right)
+    left = apply(catalogue, studio.store, Filter(state="unlabelled"), Order())
+    if len(left):
+        studio.labelling.mark(left[:5], Mark.FLAGGED)
+    return f"{named:,} items named under {len(proposed)} names, {struck:,} struck out, " + (
+        f"{len(left):,} left for a closer look"
+    )
 
 
 def _undo_and_redo(studio: Studio) -> str:

@@ -18,6 +18,9 @@ LAST = "\U0010ffff"
 WORDS = 90.0
 MOST = 2000
 """Names looked at when several words were typed; beyond, only an odd order of words misses."""
+SAME_WORD = 80.0
+LIKELY = 70.0
+"""Below this score the typed text rather is another name (Danaus chrysippus, not D. plexippus)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +165,18 @@ class NameIndex:
     def _alike(self, query: str, limit: int) -> list[tuple[int, float]]:
         from rapidfuzz import fuzz, process
 
-        found = process.extract(
+        words = query.split()
+        alike: list[tuple[int, float]] = []
+        for _, score, entry in process.extract(
             query, self._folded, scorer=fuzz.ratio, limit=limit, score_cutoff=60.0
-        )
-        return [(entry, min(score, 79.0)) for _, score, entry in found]
+        ):
+            parts = self._folded[entry].split()
+            typed_badly = all(
+                any(fuzz.ratio(word, part) >= SAME_WORD for part in parts) for word in words
+            )
+            likely = min(max(score, LIKELY), 79.0)
+            alike.append((entry, likely if typed_badly else min(score, 65.0)))
+        return alike
 
     def _of_categories(self, wanted: Iterable[int]) -> Iterator[int]:
         for category_id in wanted:

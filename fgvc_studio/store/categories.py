@@ -137,6 +137,7 @@ class Categories:
                     )
                 at = self._parent(at)
             recording.touch(self._items("labels", old))
+            recording.labelled(None)
             recording.touch(self._items("rejections", old))
             name = writer.execute("SELECT name FROM categories WHERE id=?", (old,)).fetchone()
             writer.execute("UPDATE labels SET category_id=? WHERE category_id=?", (into, old))

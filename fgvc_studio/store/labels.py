@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fgvc_studio.domain.events import LabelPatch
 from fgvc_studio.domain.records import Label, LabelSource, Mark
 from fgvc_studio.store.columns import LabelColumns, ascending
 from fgvc_studio.store.database import Database
@@ -130,11 +131,14 @@ class Labels:
         writer = self._db.writer
         provenance = (recording.run_id, recording.who, recording.at)
         if np.ndim(category_id) == 0 and np.ndim(confidence) == 0:
+            category, sure = int(np.asarray(category_id)), float(np.asarray(confidence))
+            recording.labelled(LabelPatch(item_ids, category, int(source), sure, recording.at))
             writer.execute(
                 _UPSERT.format(rows="SELECT value, ?2, ?3, ?4, ?5, ?6, ?7 FROM carray(?1) WHERE 1"),
-                (carray(item_ids), int(category_id), int(source), float(confidence), *provenance),  # type: ignore[arg-type]
+                (carray(item_ids), category, int(source), sure, *provenance),
             )
         else:
+            recording.labelled(None)
             categories = np.broadcast_to(np.asarray(category_id), np.shape(item_ids)).tolist()
             sureness = np.broadcast_to(np.asarray(confidence, np.float64), np.shape(item_ids))
             writer.executemany(
@@ -157,7 +161,9 @@ class Labels:
 
     def clear(self, item_ids: NDArray[np.int64]) -> None:
         """Take the label off items."""
-        self._current.require().touch(item_ids)
+        recording = self._current.require()
+        recording.touch(item_ids)
+        recording.labelled(None)
         self._db.writer.execute(
             "DELETE FROM labels WHERE item_id IN (SELECT value FROM carray(?))",
             (carray(item_ids),),

@@ -132,7 +132,8 @@ class Operations:
             int(writer.last_insert_rowid()), recording.at, recording.who, self._host, kind, verb,
             summary, count, recording.run_id, target, False,
         )  # fmt: skip
-        return OpChanges(operation, tables, items)
+        patch = recording.patch() if kind == "do" else None
+        return OpChanges(operation, tables, items, patch)
 
     # ---- undo, redo, reverse ---------------------------------------------------------------
     def can_undo(self) -> Operation | None:

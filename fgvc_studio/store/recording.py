@@ -7,7 +7,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from fgvc_studio.domain.events import OpChanges
+from fgvc_studio.domain.events import LabelPatch, OpChanges
 from fgvc_studio.store.columns import ascending
 
 
@@ -29,6 +29,15 @@ class Recording:
         self.at = at
         self.changes: OpChanges | None = None
         self._items: list[NDArray[np.int64]] = []
+        self._labels: list[LabelPatch | None] = []
+
+    def labelled(self, patch: LabelPatch | None) -> None:
+        """Note a change of labels; None when the items got different labels, or lost theirs."""
+        self._labels.append(patch)
+
+    def patch(self) -> LabelPatch | None:
+        """What all label changes together come to, if that is one patch."""
+        return self._labels[0] if len(self._labels) == 1 else None
 
     def touch(self, item_ids: NDArray[np.int64]) -> None:
         """Note items whose decisions this operation may change."""

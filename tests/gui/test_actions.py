@@ -138,15 +138,15 @@ def test_condition_and_scope_disable(window):
 def test_rebinding_is_used_remembered_and_refused_when_taken(window, qtbot):
     assert window.commands.bind("label.identify", ["S"]) is BY_ID["view.similar"]
     assert window.commands.keys("label.identify") == ["I"]
-    assert window.commands.bind("label.identify", ["G"]) is None
+    assert window.commands.bind("label.identify", ["Y"]) is None
     window.items.setFocus()
     qtbot.keyClick(window.items, Qt.Key.Key_I)
     assert window.ran == []
-    qtbot.keyClick(window.items, Qt.Key.Key_G)
+    qtbot.keyClick(window.items, Qt.Key.Key_Y)
     assert window.ran == ["label.identify"]
     again = Window()
     qtbot.addWidget(again)
-    assert again.commands.keys("label.identify") == ["G"]
+    assert again.commands.keys("label.identify") == ["Y"]
     assert again.commands.bind("label.identify", []) is None
     assert again.commands.keys("label.identify") == []
     again.commands.reset_keys()

@@ -1,5 +1,7 @@
 """The main window over a real project of generated photos: keys, filter, undo, history."""
 
+import threading
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,6 +11,7 @@ from PySide6.QtWidgets import QInputDialog, QMessageBox
 from fgvc_studio.domain.embeddings import Neighbours
 from fgvc_studio.domain.errors import ProjectLockedError
 from fgvc_studio.domain.records import LabelSource, Mark
+from fgvc_studio.gui import window_commands
 from fgvc_studio.gui.dialogs.export_dialog import ExportDialog
 from fgvc_studio.gui.dialogs.import_plan import ImportPlan, sentence
 from fgvc_studio.gui.job_thread import JobState
@@ -160,6 +163,24 @@ def test_undo_and_redo_by_key_and_their_buttons_state(window, browse, qtbot):
     both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     press(qtbot, browse, Qt.Key.Key_Z, both)
     assert category(window, 1) == 1
+
+
+def test_large_steps_of_undo_leave_the_gui_thread(window, browse, qtbot, monkeypatch):
+    threads = []
+    labelling = window.session.studio.labelling
+    browse.control.label(1, np.array([1, 2, 3]))
+    qtbot.waitUntil(lambda: window.actions_["edit.undo"].isEnabled())
+    undo = labelling.undo
+    monkeypatch.setattr(window_commands, "_AT_ONCE", 2)
+    monkeypatch.setattr(
+        labelling, "undo", lambda: (threads.append(threading.current_thread()), undo())[1]
+    )
+    press(qtbot, browse, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press(qtbot, browse, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)  # one at a time
+    qtbot.waitUntil(lambda: "Taken back" in window.toasts.toasts[-1].text)
+    assert category(window, 1) == 0
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
 
 
 def test_accept_takes_only_the_suggestion_of_the_item_shown(window, browse, qtbot):

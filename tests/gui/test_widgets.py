@@ -311,9 +311,9 @@ def test_tree_filter_finds_common_names_and_keeps_ancestors(qtbot):
     assert model.rowCount() == 1
     top = model.index(0, 0)
     assert top.data() == "Danaus"
-    assert [model.index(r, 0, top).data() for r in range(model.rowCount(top))] == [
-        "Danaus plexippus"
-    ]
+    assert [model.index(r, 0, top).data() for r in range(model.rowCount(top))] == ["D. plexippus"]
+    child = model.index(0, 0, top)
+    assert child.data(Qt.ItemDataRole.EditRole) == "Danaus plexippus"
     model.set_filter("")
     assert model.rowCount() == 2
 

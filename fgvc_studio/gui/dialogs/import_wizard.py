@@ -143,6 +143,7 @@ class ImportWizard(QDialog):
         self.folders_label.setVisible(is_folder)
         self.columns.show_columns(preview.columns, preview.mapping)
         self.table.setVisible(bool(preview.sample))
+        self.rest.setVisible(not preview.sample)
         self.facts.setText(self._summary(preview))
         self.notes.setPlainText("\n".join(_notes(preview)))
         self.notes.setVisible(bool(_notes(preview)))
@@ -156,6 +157,7 @@ class ImportWizard(QDialog):
         self.busy.hide()
         self.model.set_rows([])
         self.table.hide()
+        self.rest.show()
         self.notes.hide()
         for widget in (self.columns, self.folders, self.folders_label):
             widget.hide()
@@ -236,6 +238,7 @@ class ImportWizard(QDialog):
         kind.addWidget(self.format)
         kind.addSpacing(20)
         kind.addWidget(self.folders_label)
+        kind.addSpacing(8)
         kind.addWidget(self.folders)
         kind.addStretch(1)
         form.addRow(self.tr("Format"), kind)
@@ -261,6 +264,7 @@ class ImportWizard(QDialog):
         self.table.setAccessibleName(self.tr("First rows of the source"))
         self.table.setShowGrid(False)
         self.table.setSelectionMode(QTableView.SelectionMode.NoSelection)
+        self.table.setTabKeyNavigation(False)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(50)
         header = self.table.horizontalHeader()
@@ -278,7 +282,7 @@ class ImportWizard(QDialog):
         column.addWidget(self.busy)
         column.addWidget(self.columns)
         column.addWidget(self.table, 1)
-        column.addWidget(self.rest, 0)
+        column.addWidget(self.rest, 1)
         column.addWidget(self.notes)
         return card
 

@@ -28,6 +28,11 @@ COUNT = ID + 3
 PROVISIONAL = ID + 4
 NAME, TOTAL = 0, 1
 _MANY = 200
+_FLAG = Qt.ItemFlag
+_FLAGS = (
+    _FLAG.ItemIsEnabled | _FLAG.ItemIsSelectable | _FLAG.ItemIsDragEnabled | _FLAG.ItemIsDropEnabled
+)
+_NAME_FLAGS = _FLAGS | _FLAG.ItemIsEditable  # joined once: Qt asks for every row of a layout
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -48,14 +53,15 @@ class CategoryModel(QAbstractItemModel):
         self._categories: dict[int, Category] = {}
         self._sorted: dict[int, list[int]] = {}
         self._children: dict[int, list[int]] = {}
-        self._row: dict[int, int] = {}
+        self._rows: dict[int, dict[int, int]] = {}
         self._parent: dict[int, int] = {}
         self._texts: dict[int, str] = {}
         self._counts: dict[int, tuple[int, int, int]] = {}
         self._colours: dict[int, int] = {}
         self._filter = ""
-        self.matches: list[int] = []
-        """Categories that match the filter, in order of the tree; empty without a filter."""
+        self._hits: list[int] = []
+        self._kept: set[int] = set()
+        self._matches: list[int] | None = None
 
     # ---- data in
 
@@ -83,10 +89,7 @@ class CategoryModel(QAbstractItemModel):
         self._sorted = {}
         for c in sorted(self._categories.values(), key=lambda c: (c.name.casefold(), c.id)):
             self._sorted.setdefault(self._parent[c.id], []).append(c.id)
-        self._texts = {
-            c.id: "\n".join([c.name, *(n.name for n in c.names)]).casefold()
-            for c in self._categories.values()
-        }
+        self._texts = {}
         self._apply_filter()
         self.endResetModel()
 
@@ -94,12 +97,10 @@ class CategoryModel(QAbstractItemModel):
         """Take new counts of some or all categories; only what changed is painted anew."""
         changed = [c for c, n in counts.items() if self._counts.get(c) != n]
         self._counts.update(counts)
-        shown = [c for c in changed if c in self._row]
-        if len(shown) > _MANY:
-            top = self._children.get(0, [])
-            self.dataChanged.emit(self.index(0, 0), self.index(len(top) - 1, TOTAL))
+        if len(changed) > _MANY:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._kids(0)) - 1, TOTAL))
         else:
-            for c in shown:
+            for c in filter(self._shown, changed):
                 self.dataChanged.emit(self.index_of(c, TOTAL), self.index_of(c, TOTAL))
 
     def set_filter(self, text: str) -> None:
@@ -112,31 +113,71 @@ class CategoryModel(QAbstractItemModel):
             self.endResetModel()
 
     def _apply_filter(self) -> None:
-        if not self._filter:
-            self._children, self.matches = self._sorted, []
-        else:
-            words = self._filter.split()
-            hits = [c for c, t in self._texts.items() if all(w in t for w in words)]
-            kept: set[int] = set()
-            for c in hits:
-                while c and c not in kept:
-                    kept.add(c)
-                    c = self._parent[c]
-            self._children = {
-                p: [c for c in self._sorted.get(p, ()) if c in kept] for p in (0, *kept)
+        """Find what matches; the rows of a parent are made when they are first asked for."""
+        self._children, self._rows, self._matches = {}, {}, None
+        self._hits, self._kept = [], set()
+        words = self._filter.split()
+        if not words:
+            return
+        if not self._texts:
+            self._texts = {
+                c.id: "\n".join([c.name, *(n.name for n in c.names)]).casefold()
+                if c.names
+                else c.name.casefold()
+                for c in self._categories.values()
             }
-            found = set(hits)
-            self.matches = [c for c in self._walk() if c in found]
-        self._row = {c: r for kids in self._children.values() for r, c in enumerate(kids)}
+        hits = [c for c, text in self._texts.items() if words[0] in text]
+        for word in words[1:]:
+            hits = [c for c in hits if word in self._texts[c]]
+        kept = self._kept
+        for c in hits:
+            while c and c not in kept:
+                kept.add(c)
+                c = self._parent[c]
+        self._hits = hits
+
+    def _kids(self, parent: int) -> list[int]:
+        """The children of a category (0: the top level) that are shown, in order."""
+        kids = self._children.get(parent)
+        if kids is None:
+            kids = self._sorted.get(parent, [])
+            if self._filter:
+                kids = [c for c in kids if c in self._kept]
+            self._children[parent] = kids
+        return kids
+
+    def _shown(self, category_id: int) -> bool:
+        return category_id in (self._kept if self._filter else self._categories)
+
+    def _row(self, category_id: int) -> int:
+        """Row of a category that is shown."""
+        parent = self._parent[category_id]
+        rows = self._rows.get(parent)
+        if rows is None:
+            rows = self._rows[parent] = {c: r for r, c in enumerate(self._kids(parent))}
+        return rows[category_id]
 
     def _walk(self) -> Iterable[int]:
-        todo = list(reversed(self._children.get(0, [])))
+        todo = list(reversed(self._kids(0)))
         while todo:
             c = todo.pop()
             yield c
-            todo.extend(reversed(self._children.get(c, [])))
+            todo.extend(reversed(self._kids(c)))
 
     # ---- questions
+
+    @property
+    def match_count(self) -> int:
+        """Number of categories that match the filter; 0 without a filter."""
+        return len(self._hits)
+
+    @property
+    def matches(self) -> list[int]:
+        """Categories that match the filter, in order of the tree; empty without a filter."""
+        if self._matches is None:
+            found = set(self._hits)
+            self._matches = [c for c in self._walk() if c in found] if found else []
+        return self._matches
 
     def category(self, index: _Index) -> Category | None:
         """The category at an index."""
@@ -144,8 +185,9 @@ class CategoryModel(QAbstractItemModel):
 
     def index_of(self, category_id: int, column: int = NAME) -> QModelIndex:
         """The index of a category; invalid when it is not shown."""
-        row = self._row.get(category_id)
-        return QModelIndex() if row is None else self.createIndex(row, column, category_id)
+        if not self._shown(category_id):
+            return QModelIndex()
+        return self.createIndex(self._row(category_id), column, category_id)
 
     def is_below(self, category_id: int, ancestor: int) -> bool:
         """Whether `category_id` is `ancestor` or lies in its subtree."""
@@ -161,7 +203,7 @@ class CategoryModel(QAbstractItemModel):
 
     def index(self, row: int, column: int, parent: _Index = QModelIndex()) -> QModelIndex:  # noqa: B008
         """See Qt."""
-        kids = self._children.get(parent.internalId() if parent.isValid() else 0, ())
+        kids = self._kids(parent.internalId() if parent.isValid() else 0)
         if 0 <= row < len(kids) and 0 <= column < 2:
             return self.createIndex(row, column, kids[row])
         return QModelIndex()
@@ -177,11 +219,17 @@ class CategoryModel(QAbstractItemModel):
         """See Qt."""
         if parent.isValid() and parent.column():
             return 0
-        return len(self._children.get(parent.internalId() if parent.isValid() else 0, ()))
+        return len(self._kids(parent.internalId() if parent.isValid() else 0))
 
     def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
         """Name, and done/total."""
         return 2
+
+    def _short(self, c: Category) -> str:
+        """The name without a first word that the parent says already (the genus)."""
+        parent = self._categories.get(c.parent_id or 0)
+        first, space, rest = c.name.partition(" ")
+        return f"{first[0]}. {rest}" if space and parent and parent.name == first else c.name
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """See Qt; further roles are ID, RANK, COLOUR, COUNT, PROVISIONAL."""
@@ -189,6 +237,8 @@ class CategoryModel(QAbstractItemModel):
         if c is None:
             return None
         own, total, done = self._counts.get(c.id, (0, 0, 0))
+        if role == Qt.ItemDataRole.DisplayRole and index.column() == NAME:
+            return self._short(c)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return c.name if index.column() == NAME else f"{done:,} / {total:,}"
         if role == ID:
@@ -240,11 +290,9 @@ class CategoryModel(QAbstractItemModel):
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         """Everything can be dragged and dropped on; names can be edited."""
-        f = Qt.ItemFlag
         if not index.isValid():
-            return f.ItemIsDropEnabled
-        base = f.ItemIsEnabled | f.ItemIsSelectable | f.ItemIsDragEnabled | f.ItemIsDropEnabled
-        return base | f.ItemIsEditable if index.column() == NAME else base
+            return _FLAG.ItemIsDropEnabled
+        return _NAME_FLAGS if index.column() == NAME else _FLAGS
 
     # ---- drag and drop
 

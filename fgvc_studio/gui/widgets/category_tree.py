@@ -137,13 +137,13 @@ class CategoryTree(QWidget):
         self._timer.stop()
         chosen = self.selected()
         self.model.set_filter(self.find.text())
-        if self.model.matches and len(self.model.matches) <= _EXPAND_AT_MOST:
+        if 0 < self.model.match_count <= _EXPAND_AT_MOST:
             self.view.expandAll()
         self._restore(set(), chosen)
 
     def _find_first(self) -> None:
         self._find()
-        if self.model.matches:
+        if self.model.match_count:
             self.select(self.model.matches[:1])
             self.view.setFocus()
             self._emit_filter()

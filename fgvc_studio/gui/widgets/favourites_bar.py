@@ -29,6 +29,8 @@ class FavouritesBar(QWidget):
     slot_set = Signal(int, int)
     """Slot 1-9 and category; 0 empties it."""
     items_dropped = Signal(object, int)
+    gather_requested = Signal()
+    """Show only what is selected."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,6 +43,11 @@ class FavouritesBar(QWidget):
         row.setContentsMargins(8, 4, 8, 4)
         row.setSpacing(4)
         row.addWidget(self.count)
+        self.gather = QPushButton(self.tr("Show only these (G)"))
+        self.gather.setProperty("role", "flat")
+        self.gather.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.gather.clicked.connect(self.gather_requested)
+        row.addWidget(self.gather)
         self.buttons = [_Slot(i + 1, self) for i in range(SLOTS)]
         for button in self.buttons:
             row.addWidget(button)
@@ -58,6 +65,7 @@ class FavouritesBar(QWidget):
             if count
             else self.tr("None selected")
         )
+        self.gather.setVisible(count > 1)
 
     def set_armed(self, name: str) -> None:
         """Show the label that Ctrl+D repeats."""

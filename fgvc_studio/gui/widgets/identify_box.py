@@ -32,6 +32,7 @@ from PySide6.QtWidgets import (
 from fgvc_studio.domain.records import NameKind
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.widgets.category_swatch import swatch
+from fgvc_studio.services.naming import LIKELY
 
 if TYPE_CHECKING:
     from fgvc_studio.services.naming import Match
@@ -151,9 +152,12 @@ class IdentifyBox(QFrame):
             item.setData(_PATH, self._path_of(match.category_id))
             item.setData(_COLOUR, self._colour_index(match.category_id))
         exact = any(m.shown.casefold() == text.casefold() for m in matches)
-        if text and not exact:
+        creating = bool(text) and not exact
+        if creating:
             QListWidgetItem(self._create_text(text), self.list)
-        self.list.setCurrentRow(0 if self.list.count() else -1)
+        # Enter must not turn the name of a new species into that of its relative.
+        another = creating and matches and matches[0].score < LIKELY
+        self.list.setCurrentRow(self.list.count() - 1 if another else min(0, self.list.count() - 1))
         rows = min(_LIMIT + 1, self.list.count())
         self.list.setFixedHeight(rows * _ROW + 2 * self.list.frameWidth())
         self.list.setVisible(rows > 0)

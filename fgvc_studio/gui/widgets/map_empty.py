@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 
 class MapEmpty(QWidget):
@@ -13,7 +13,7 @@ class MapEmpty(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        title = QLabel(self.tr("No map yet"), self)
+        self._title = title = QLabel(self.tr("No map yet"), self)
         title.setProperty("role", "title")
         text = QLabel(
             self.tr("Embeddings place every photo on a map: look-alikes come to lie together."),
@@ -24,6 +24,9 @@ class MapEmpty(QWidget):
         self.button = QPushButton(self.tr("Compute embeddings"), self)
         self.button.setProperty("role", "primary")
         self.button.clicked.connect(self.compute_clicked)
+        self._bar = QProgressBar(self)
+        self._bar.setTextVisible(False)
+        self._bar.setFixedWidth(220)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 24)
         column.setSpacing(10)
@@ -33,4 +36,15 @@ class MapEmpty(QWidget):
             column.addWidget(label)
         column.addSpacing(6)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self._bar, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(1)
+        self.set_busy("")
+
+    def set_busy(self, what: str, share: float | None = None) -> None:
+        """Say what is being done for the map (0..1, None: unknown); empty: nothing."""
+        self._title.setText(what or self.tr("No map yet"))
+        self.button.setVisible(not what)
+        self._bar.setVisible(bool(what))
+        self._bar.setRange(0, 0 if share is None else 100)
+        if share is not None:
+            self._bar.setValue(round(100 * share))

@@ -37,6 +37,8 @@ class Gestures(QObject):
 
     clicked = Signal("qlonglong")
     cleared = Signal()
+    selected = Signal()
+    """Items were selected by a box or a lasso."""
 
     def __init__(
         self, surface: MapSurface, bar: MapBar, selection: Selection, card: HoverCard
@@ -163,6 +165,7 @@ class Gestures(QObject):
             self._selection.remove(ids)
         else:
             self._selection.set(ids)
+        self.selected.emit()
 
     def _click(self, event: QMouseEvent) -> None:
         item = self._surface.pick(event.position())
@@ -170,13 +173,13 @@ class Gestures(QObject):
         extend = modifiers & (
             Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
         )
-        if item:
-            if extend:
-                self._selection.toggle([item])
-            else:
-                self._selection.set([item])
+        if item and extend:
+            self._selection.toggle([item])
             self._selection.set_current(item)
-            self.clicked.emit(item)
+        elif item:
+            self.clicked.emit(item)  # who shows it elsewhere may clear the selection
+            self._selection.set([item])
+            self._selection.set_current(item)
         elif not extend:
             self._selection.clear()
 

@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from fgvc_studio.gui.workspaces.base import Context, Workspace
 
 
+def load() -> None:
+    """Import the pages ahead of use; any thread."""
+    from fgvc_studio.gui.workspaces import browse, history  # noqa: F401
+
+
 def make_all(context: Context) -> list[Workspace]:
     """The workspaces of an open project in the order of the rail."""
     from fgvc_studio.gui.workspaces.browse import BrowseWorkspace

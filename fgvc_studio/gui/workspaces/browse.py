@@ -18,12 +18,12 @@ from fgvc_studio.gui.dialogs.viewer import MOST, Viewer
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.widgets.command_palette import Entry
 from fgvc_studio.gui.widgets.filter_bar import FilterBar
-from fgvc_studio.gui.widgets.grid_paint import GridBadges
 from fgvc_studio.gui.widgets.identify_box import IdentifyBox
 from fgvc_studio.gui.widgets.image_grid import ImageGrid
 from fgvc_studio.gui.widgets.map_canvas import MapCanvas
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 from fgvc_studio.gui.workspaces.base import Context, Workspace
+from fgvc_studio.gui.workspaces.browse_badges import badges
 from fgvc_studio.gui.workspaces.browse_categories import (
     BrowseCategories,
     colour_index,
@@ -61,7 +61,7 @@ class BrowseWorkspace(Workspace):
         self.views = BrowseViews(context, self)
         self.control = BrowseController(context, self.views, self)
         self.grid = ImageGrid(context.selection, self.thumbnails)
-        self.grid.set_badges(self._badges)
+        self.grid.set_badges(lambda ids: badges(studio.catalogue, ids))
         self.inspector = BrowseInspector(context, self.thumbnails, self)
         self.map = MapCanvas(
             context.selection,
@@ -224,7 +224,9 @@ class BrowseWorkspace(Workspace):
         self.bar.set_count(len(ids), total)
         everything = len(ids) == total
         self.map.set_visible(None if everything else ids)
-        if not total:
+        if not total and self.context.jobs.busy:
+            self.grid.set_empty_text(self.tr("The photos appear here as they are read..."))
+        elif not total:
             self.grid.set_empty_text(self.tr("No images yet: add a folder (Ctrl+Shift+O)"))
         else:
             self.grid.set_empty_text(self.tr("Nothing passes the filter. Esc clears it."))
@@ -246,20 +248,6 @@ class BrowseWorkspace(Workspace):
 
     def _metadata_read(self, found: dict[str, list[str]]) -> None:
         self._metadata = found
-
-    def _badges(self, ids: NDArray[np.int64]) -> GridBadges:
-        catalogue = self.context.studio.catalogue
-        columns = catalogue.columns
-        rows = ids - 1
-        category = columns.category[rows]
-        return GridBadges(
-            [catalogue.name(int(c)) if c else "" for c in category],
-            np.where(category > 0, category - 1, -1).astype(np.int32),
-            columns.source[rows],
-            columns.confidence[rows],
-            columns.marks[rows],
-            columns.duplicate[rows],
-        )
 
     def _decided(self, changes: OpChanges) -> None:
         self.categories.decided(changes)
@@ -285,6 +273,13 @@ class BrowseWorkspace(Workspace):
         self.context.selection.clear()
         self.context.selection.set_current(item)
         self.grid.scroll_to(item, centre=True)
+
+    def _selected_on_map(self) -> None:
+        """Bring what was selected on the map into sight in the grid."""
+        item = self.views.first_selected()
+        if item:
+            self.context.selection.set_current(item)
+            self.grid.scroll_to(item)
 
     # ---- building --------------------------------------------------------------------------
     def _build(self) -> None:
@@ -336,6 +331,8 @@ class BrowseWorkspace(Workspace):
         )
         self.grid.activated.connect(lambda _item: self.open_photo())
         self.map.item_activated.connect(self._jump)
+        self.map.gestures.selected.connect(self._selected_on_map)
+        self.categories.favourites.gather_requested.connect(self.views.gather)
         self.thumbnails.ready.connect(lambda ids: [self.map.thumbnail_ready(i) for i in ids])
         self.identify_box.chosen.connect(self.control.label)
         self.identify_box.create_requested.connect(
@@ -367,6 +364,7 @@ class BrowseWorkspace(Workspace):
             "view.escape": self.escape,
             "view.similar": control.similar,
             "view.compare": self.compare,
+            "view.gather": views.gather,
             "view.locate": self.locate,
             "view.zoom": lambda: self.inspector.pane.image.toggle_zoom(),
             "view.open": self.open_photo,

@@ -16,6 +16,9 @@ from fgvc_studio.gui.workspaces.browse_controller import BrowseController
 from fgvc_studio.gui.workspaces.browse_views import BrowseViews
 from fgvc_studio.services.browsing import Filter
 
+_SMALL_TREE = 60
+"""Up to so many categories the tree opens unfolded."""
+
 
 def colour_index(category_id: int) -> int:
     """Number of a category's colour, the same in grid, map, tree and favourites."""
@@ -37,6 +40,8 @@ class BrowseCategories(QObject):
         self.favourites = FavouritesBar()
         self._connect()
         self.refresh_tree()
+        if len(context.studio.catalogue.categories) <= _SMALL_TREE:
+            self.tree.view.expandAll()
         self.refresh_favourites()
 
     def refresh_tree(self) -> None:
@@ -51,7 +56,7 @@ class BrowseCategories(QObject):
         """Show what the keys 1-9 and Ctrl+D mean now."""
         labelling, catalogue = self._context.studio.labelling, self._context.studio.catalogue
         self.favourites.set_favourites(
-            [(c, catalogue.name(c), colour_index(c)) if c else (0, "", -1)
+            [(c, catalogue.short_name(c), colour_index(c)) if c else (0, "", -1)
              for c in labelling.favourites()]
         )  # fmt: skip
         self.favourites.set_armed(catalogue.name(labelling.last_category or 0))

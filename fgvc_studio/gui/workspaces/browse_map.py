@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from fgvc_studio.domain.embeddings import Map2D
 from fgvc_studio.domain.events import MapChanged
-from fgvc_studio.domain.records import LabelSource, Mark
+from fgvc_studio.domain.records import LabelSource, Mark, Split
 from fgvc_studio.gui import preferences, theme
-from fgvc_studio.gui.job_thread import Job
+from fgvc_studio.gui.job_thread import Job, JobState
 from fgvc_studio.gui.widgets.category_swatch import colour_of
 from fgvc_studio.gui.widgets.map_canvas import LegendRow, MapCanvas
 from fgvc_studio.gui.workspaces.base import Context
 
 _SLOT = "browse map"
+_KEYS = ("embed", "map pca", "map umap")
+_FACT_SLOT = "browse facts"
+_FACT = "fact:"
+_VALUES = 40
+"""Values of a metadata column that get a colour."""
 
 
 class BrowseMap(QObject):
@@ -29,9 +36,12 @@ class BrowseMap(QObject):
         self._canvas = canvas
         self._map: Map2D | None = None
         self._colour_by = "category"
+        self._facts: dict[int, str] = {}
         self.space = context.studio.embedding.default_space() or ""
         canvas.compute_requested.connect(self.embed)
         canvas.colour_by_changed.connect(self.colour_by)
+        for signal in (context.jobs.added, context.jobs.changed, context.jobs.ended):
+            signal.connect(self._show_job)
         context.bridge.map_changed.connect(self._map_changed)
         context.bridge.space_changed.connect(self._space_changed)
         context.bridge.decided.connect(lambda _changes: self.recolour())
@@ -40,12 +50,18 @@ class BrowseMap(QObject):
     def close(self) -> None:
         """Stop listening to what outlives the project."""
         theme.signal().changed.disconnect(self.recolour)
+        jobs = self._context.jobs
+        for signal in (jobs.added, jobs.changed, jobs.ended):
+            signal.disconnect(self._show_job)
         self._canvas.stop()
 
     # ---- jobs ------------------------------------------------------------------------------
     def embed(self) -> Job:
         """Embed what has no vector yet, then draw the map: PCA at once, then UMAP."""
         studio = self._context.studio
+        self._context.tasks.submit(
+            "warm up", lambda _ticket: studio.exploring.lane().warm_up(), lambda _none: None
+        )
         return self._context.jobs.add(
             self.tr("Embed the images"),
             lambda: studio.embedding.run(threads=preferences.cores_for_jobs()),
@@ -62,6 +78,13 @@ class BrowseMap(QObject):
             self.tr("Draw the map (UMAP)"), lambda: exploring.map(method="umap"), key="map umap"
         )
 
+    def _show_job(self, job: Job) -> None:
+        """Say in the place of the map how far it is."""
+        if job.key not in _KEYS:
+            return
+        busy = job.state in (JobState.WAITING, JobState.RUNNING, JobState.PAUSED)
+        self._canvas.empty.set_busy(job.title if busy else "", job.fraction)
+
     # ---- showing ---------------------------------------------------------------------------
     def reload(self, method: str | None = None) -> None:
         """Read the map in the background and show it."""
@@ -74,9 +97,25 @@ class BrowseMap(QObject):
         )
 
     def colour_by(self, key: str) -> None:
-        """Colour the points by ``category``, ``source``, ``review``, ``confidence``, ``group``."""
+        """Colour by ``category``, ``source``, ``review``, ``confidence``, ``group``, ``split``,
+        or ``fact:<column>`` of the metadata.
+        """
         self._colour_by = key
-        self.recolour()
+        if key.startswith(_FACT):
+            metadata = self._context.studio.store.metadata
+            self._context.tasks.submit(
+                _FACT_SLOT,
+                lambda _ticket: (key, metadata.column(key.removeprefix(_FACT))),
+                self._facts_read,
+                self._context.show_fault,
+            )
+        else:
+            self.recolour()
+
+    def _facts_read(self, answer: tuple[str, dict[int, str]]) -> None:
+        key, self._facts = answer
+        if key == self._colour_by:
+            self.recolour()
 
     def recolour(self) -> None:
         """Colour the points by what is decided now."""
@@ -123,6 +162,12 @@ class BrowseMap(QObject):
                 (2, self.tr("second opinion")),
             ]
             return codes, _counted(codes, names), self.tr("Review")
+        if self._colour_by == "split":
+            codes = columns.split[rows].astype(np.int32) - 1
+            names = [(int(s) - 1, s.name.lower()) for s in Split if s]
+            return codes, _counted(codes, names), self.tr("Split")
+        if self._colour_by.startswith(_FACT):
+            return *self._fact_codes(rows), self._colour_by.removeprefix(_FACT)
         codes = columns.category[rows].astype(np.int32) - 1
         present, counts = np.unique(codes[codes >= 0], return_counts=True)
         order = np.argsort(-counts, kind="stable")
@@ -137,6 +182,14 @@ class BrowseMap(QObject):
         ]
         return codes, legend, self.tr("Category")
 
+    def _fact_codes(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], list[LegendRow]]:
+        """The most frequent values of a metadata column, the rest without colour."""
+        values = [self._facts.get(int(row) + 1, "") for row in rows]
+        common = [v for v, _ in Counter(v for v in values if v).most_common(_VALUES)]
+        number = {value: i for i, value in enumerate(common)}
+        codes = np.array([number.get(v, -1) for v in values], np.int32)
+        return codes, _counted(codes, list(enumerate(common)))
+
     def _loaded(self, found: Map2D | None) -> None:
         self._map = found
         total = self._context.studio.catalogue.n
@@ -149,11 +202,14 @@ class BrowseMap(QObject):
             ("source", self.tr("Label given by")),
             ("review", self.tr("Review")),
             ("confidence", self.tr("Confidence")),
+            ("split", self.tr("Split")),
         ]
         if found.groups is not None:
             options.append(("group", self.tr("Group")))
         elif self._colour_by == "group":
             self._colour_by = "category"
+        facts = self._context.studio.store.metadata.columns()
+        options += [(_FACT + name, name) for name in facts]
         self._canvas.set_colour_options(options, self._colour_by)
         self.recolour()
 

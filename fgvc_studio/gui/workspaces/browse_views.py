@@ -87,6 +87,18 @@ class BrowseViews(QObject):
         order = Order("given", ids=ids) if ordered else Order()
         self.set_filter(Filter(only=np.asarray(ids, np.int64), only_name=name), order)
 
+    def gather(self) -> None:
+        """Show only what is selected, to look it through before naming it."""
+        selection = self._context.selection
+        if len(selection):
+            self.show_only(selection.ids, self.tr("selection"))
+            selection.set_current(int(selection.ids[0]))
+
+    def first_selected(self) -> int:
+        """The first selected item in the order of the view, 0 for none."""
+        hits = np.flatnonzero(self._context.selection.contains(self.ids))
+        return int(self.ids[hits[0]]) if len(hits) else 0
+
     def clear(self) -> None:
         """Show everything."""
         self.set_filter(Filter(), Order())

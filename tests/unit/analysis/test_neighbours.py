@@ -52,13 +52,13 @@ def test_a_graph_of_copies_never_holds_a_row_itself():
     assert (rows != np.arange(20)[:, None]).all() and (rows >= 0).all()
 
 
-def test_a_stop_in_the_report_ends_the_graph():
-    def stop(done, total):
-        assert (done, total) == (50, 50)
-        raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        neighbours.knn_graph(unit(50, 4), 3, stop)
+def test_the_graph_comes_in_blocks_that_join_to_the_whole():
+    vectors = unit(2500, 4)
+    rows, scores = neighbours.knn_graph(vectors, 3)
+    blocks = list(neighbours.knn_blocks(vectors, 3))
+    assert len(blocks) == 3
+    assert np.array_equal(np.concatenate([b[1] for b in blocks]), rows)
+    assert np.array_equal(np.concatenate([b[2] for b in blocks]), scores)
 
 
 def test_a_query_of_the_wrong_width_is_refused():
