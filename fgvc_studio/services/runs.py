@@ -63,6 +63,21 @@ class Runs:
         known = ", ".join(run.id for run in runs) or "none yet"
         raise UserError(f"There is no run {run_id}.", f"Runs of this project: {known}.")
 
+    def unfinished(self, run_id: str, method: str) -> TrainingRun:
+        """A run that can go on.
+
+        Raises
+        ------
+        UserError
+            There is none, it is finished, or of another method.
+        """
+        run = self.get(run_id)
+        if run.method != method:
+            raise UserError(f"{run_id} is a run of {run.method}.", f"Use train {run.method}.")
+        if run.state is not RunState.RUNNING:
+            raise UserError(f"The run {run_id} is {run.state}.", "Start a new run.")
+        return run
+
     def folder(self, run_id: str) -> Path:
         """Where a run keeps its files."""
         return self._root / run_id

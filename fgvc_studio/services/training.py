@@ -20,7 +20,7 @@ from fgvc_studio.domain.records import Progress, Split
 from fgvc_studio.domain.runs import RunCard, RunState, StepReport, TrainingRun
 from fgvc_studio.methods import registry
 from fgvc_studio.methods.config import changed
-from fgvc_studio.services import comparing
+from fgvc_studio.services import comparing, run_pictures
 from fgvc_studio.services.embedding import default_threads
 from fgvc_studio.services.runs import MetricsLog, Runs
 
@@ -128,7 +128,7 @@ class Training:
         used = threads or default_threads()
         following = process_rank() > 0
         if resume is not None:
-            run = self._unfinished(resume, method)
+            run = self.runs.unfinished(resume, method)
         elif following:
             run = None  # the first process makes the run and tells its id
         else:
@@ -362,14 +362,6 @@ class Training:
         self.runs.save_items(run_id, item_ids)
         return run
 
-    def _unfinished(self, run_id: str, method: str) -> TrainingRun:
-        run = self.runs.get(run_id)
-        if run.method != method:
-            raise UserError(f"{run_id} is a run of {run.method}.", f"Use train {run.method}.")
-        if run.state is not RunState.RUNNING:
-            raise UserError(f"The run {run_id} is {run.state}.", "Start a new run.")
-        return run
-
     def _backbone(self, space: str) -> Backbone:
         """The backbone that made a frozen space.
 
@@ -392,15 +384,7 @@ class Training:
 
     def pictures(self, item_ids: Ids) -> Pictures:
         """What a trainer looks at, in the order of `item_ids`."""
-        from fgvc_studio.vision.views import Pictures
-
-        images = self._studio.store.images
-        boxes = [item.box for item in images.items(item_ids)]
-        prints = [
-            hashlib.sha256(record.sha256 + repr(box).encode()).digest() if box else record.sha256
-            for record, box in zip(images.of_items(item_ids), boxes, strict=True)
-        ]
-        return Pictures(images.paths_of_items(item_ids), boxes, prints)
+        return run_pictures.of_items(self._studio, item_ids)
 
 
 def process_rank() -> int:
