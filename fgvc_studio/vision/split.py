@@ -116,6 +116,13 @@ class Split:
         """The class token (B, d) of a transformer's features."""
         return features[:, 0]
 
+    def pooled(self, features: Tensor) -> Tensor:
+        """Features of the rest -> the backbone's own pooled vector (B, D)."""
+        if any(isinstance(module, _ChannelsFirst) for module in self.rest):
+            features = features.permute(0, 2, 3, 1)
+        vector: Tensor = self.backbone.model.forward_head(features, pre_logits=True)
+        return vector
+
     def feature_map(self, features: Tensor) -> Tensor:
         """Features -> (B, d, h, w)."""
         if features.ndim == 4:

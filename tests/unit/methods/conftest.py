@@ -62,3 +62,20 @@ def runtime():
 @pytest.fixture
 def pictures(tmp_path):
     return write_pictures(tmp_path / "pictures", 9)
+
+
+def write_categories(folder, sizes, size=24):
+    """Pictures of categories 1, 2, ... with so many items each: a pattern each, with noise."""
+    folder.mkdir(exist_ok=True)
+    rng = np.random.default_rng(1)
+    paths, labels = [], []
+    for category, count in enumerate(sizes, 1):
+        pattern = rng.integers(0, 256, (4, 4, 3))
+        for i in range(count):
+            noisy = np.clip(pattern + rng.normal(0, 40, pattern.shape), 0, 255).astype(np.uint8)
+            path = folder / f"{category:03}-{i:03}.png"
+            Image.fromarray(noisy).resize((size, size), Image.Resampling.BICUBIC).save(path)
+            paths.append(path)
+            labels.append(category)
+    prints = [hashlib.sha256(path.read_bytes()).digest() for path in paths]
+    return Pictures(paths, [None] * len(paths), prints), np.array(labels, np.int64)
