@@ -19,6 +19,7 @@ from torch import Tensor
 from fgvc_studio.domain.errors import UserError
 
 FORMAT = 1
+_HEAD = "fgvc_studio"
 _TENSOR, _TUPLE = "__tensor__", "__tuple__"
 
 
@@ -53,7 +54,8 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """
     tensors: dict[str, Tensor] = {}
     plain = _flatten(dict(state), "", tensors)
-    head = {"format": str(FORMAT), "state": json.dumps(plain)}
+    # One entry, since safetensors keeps several in no fixed order: equal states, equal files.
+    head = {_HEAD: json.dumps({"format": FORMAT, "state": plain})}
     try:
         write_atomic(path, save(tensors, metadata=head))
     except OSError as error:
@@ -73,15 +75,15 @@ def load_state(path: Path) -> dict[str, Any]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            head = file.metadata() or {}
-            if int(head.get("format", 0)) > FORMAT:
+            head = json.loads((file.metadata() or {})[_HEAD])
+            if head["format"] > FORMAT:
                 raise UserError(
                     f"The checkpoint {path.name} was written by a newer version.",
                     "Use that version of FGVC Studio.",
                 )
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        state: dict[str, Any] = _restore(json.loads(head["state"]), tensors)
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        state: dict[str, Any] = _restore(head["state"], tensors)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"The checkpoint {path.name} cannot be read ({error}).", "Start a new run."
         ) from error
