@@ -8,6 +8,7 @@ classes whose number is known.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -267,5 +268,8 @@ def calibrate(vectors: Floats, labels: Ids, seed: int = 0) -> Calibration:
     return Calibration(len(hidden), estimate(vectors[known], seen, seed))
 
 
-RULES = {"density": estimate, "labelled_accuracy": labelled_accuracy}
+RULES: dict[str, Callable[..., CountEstimate]] = {
+    "density": estimate,
+    "labelled_accuracy": labelled_accuracy,
+}
 """The rules by name; each takes (vectors, labels, seed=...)."""

@@ -9,10 +9,9 @@ import torch
 from PIL import Image
 
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.methods import registry
 from fgvc_studio.methods.st_protopnet import classifier, losses
 from fgvc_studio.methods.st_protopnet.audit import Audit, Cutout
-from fgvc_studio.methods.st_protopnet.config import StProtoConfig, preset
+from fgvc_studio.methods.st_protopnet.config import StProtoConfig
 from fgvc_studio.methods.st_protopnet.data import Labels
 from fgvc_studio.methods.st_protopnet.trainer import RESUME, StProtoTrainer
 from fgvc_studio.vision.views import Pictures
@@ -350,10 +349,3 @@ def test_small_classes_are_refused_by_name(backbone, data, runtime, tmp_path):
     few = dataclasses.replace(labels, classes=classes)
     with pytest.raises(UserError, match="class 1"):
         trainer(TINY, backbone, data, tmp_path / "run", runtime, labels=few)
-
-
-def test_it_is_registered():
-    method = registry.get("st_protopnet")
-    assert method.labelled and not method.makes_space
-    assert preset("quick", 20_000).train == "head" and preset("quick", 100).train == "last-stage"
-    assert preset("full", 100).map_upsample == 2 and preset("full", 100, "head").train == "head"
