@@ -158,8 +158,11 @@ class Embedding:
         if not n:
             raise UserError("There are no images yet.", "Add a folder of images first.")
         yield Progress(0, n, "Loading the backbone")
-        engine = self.engine(backbone, weights, runtime, threads)
         name = space or backbone.replace(":", "-").replace("/", "-")
+        if self._run_of(name):
+            engine = self.engine_of(name)
+        else:
+            engine = self.engine(backbone, weights, runtime, threads)
         writer = store.arrays.create_space(
             name,
             backbone=backbone,
@@ -231,6 +234,8 @@ class Embedding:
         info = next(s for s in self.spaces() if s.name == space)
         meta = self._studio.store.arrays.meta(space)
         weights = Path(str(meta["weights"])) if meta.get("weights") else None
+        if meta.get("run"):
+            return self._trained_engine(info, str(meta["method"]), str(meta["run"]), weights)
         engine = self.engine(info.backbone, weights)
         if engine.key != info.key:
             raise UserError(
@@ -238,6 +243,32 @@ class Embedding:
                 "Make a new space with the present weights.",
             )
         return engine
+
+    def _run_of(self, space: str) -> str:
+        """Id of the run that made a space; empty for a backbone's space or none."""
+        if space not in (s.name for s in self.spaces()):
+            return ""
+        return str(self._studio.store.arrays.meta(space).get("run") or "")
+
+    def _trained_engine(
+        self, info: SpaceInfo, method: str, run: str, weights: Path | None
+    ) -> Engine:
+        """The model of a run, ready for pictures; kept for the next call."""
+        from fgvc_studio.methods import registry
+        from fgvc_studio.vision import backbones
+
+        key = (info.backbone, str(weights or ""), info.key)
+        with self._lock:
+            if key not in self._engines:
+                load = registry.get(method).embedder
+                if load is None:
+                    raise UserError(f"The run {run} makes no embeddings.", "Choose another space.")
+                backbone = backbones.load(info.backbone, weights)
+                model = load(self._studio.store.path / "runs" / run, backbone)
+                engine = Engine(backbone, model, default_threads())
+                engine.key, engine.dim = info.key, info.dim
+                self._engines[key] = engine
+            return self._engines[key]
 
     def vector_of_file(self, space: str, path: Path) -> np.ndarray:
         """Embedding of a picture outside the project, ``(D,) float32`` l2-normalised.

@@ -145,8 +145,10 @@ def _finish(name: str, architecture: str, model: Any, note: str = "") -> Backbon
     from timm.data import resolve_model_data_config
 
     config = resolve_model_data_config(model)
+    # A transformer built for other pictures than its weights were made on takes its own size.
+    own = getattr(getattr(model, "patch_embed", None), "img_size", None)
     transform = EvalTransform(
-        size=config["input_size"][-1],
+        size=own[-1] if own else config["input_size"][-1],
         crop=config["crop_pct"],
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),

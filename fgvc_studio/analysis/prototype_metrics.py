@@ -1,0 +1,263 @@
+"""How far prototypes can be trusted: heat maps against masks, parts, duplicates, suspicion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+DUPLICATE = 0.9
+"""Cosine of sister prototypes from which they are duplicates."""
+CONSISTENT = 0.8
+PIXELS_PER_STEP = 1792
+STEPS = 28
+
+
+# ---- heat maps and masks ---------------------------------------------------------------------
+def heat_iou(heat: Floats, mask: Mask, threshold: float = 0.5) -> float:
+    """Overlap of the heat (H, W) at or above a threshold with the object's mask; NaN if neither."""
+    hot, inside = heat >= threshold, np.asarray(mask, bool)
+    both = int((hot | inside).sum())
+    return float((hot & inside).sum() / both) if both else float("nan")
+
+
+def content_heat(heat: Floats, mask: Mask) -> float:
+    """Mean heat inside the mask (CH); NaN for an empty mask."""
+    inside = np.asarray(mask, bool)
+    return float(heat[inside].mean()) if inside.any() else float("nan")
+
+
+def outside_inside(heat: Floats, mask: Mask) -> float:
+    """Mean heat outside the mask / mean inside (OIRR); NaN where that is not defined."""
+    inside = np.asarray(mask, bool)
+    if not inside.any() or inside.all() or not heat[inside].any():
+        return float("nan")
+    return float(heat[~inside].mean() / heat[inside].mean())
+
+
+def deletion_scores(
+    image: NDArray[np.float32],
+    heat: Floats,
+    score: Callable[[NDArray[np.float32]], float],
+    *,
+    pixels: int = PIXELS_PER_STEP,
+    steps: int = STEPS,
+) -> NDArray[np.float64]:
+    """Score of an image while its hottest pixels are set to 0 step by step, (steps + 1,).
+
+    Parameters
+    ----------
+    image : ndarray (3, H, W) float32
+        As the network takes it.
+    score : callable
+        (3, H, W) -> probability of the class that the intact image gets.
+    """
+    order = np.argsort(-heat.reshape(-1), kind="stable")
+    left = image.copy()
+    flat = left.reshape(len(left), -1)
+    found = [score(left)]
+    for step in range(steps):
+        flat[:, order[step * pixels : (step + 1) * pixels]] = 0
+        found.append(score(left))
+    return np.array(found, np.float64)
+
+
+def area(curve: Floats) -> float:
+    """Area under a curve of evenly spaced points (n,) over the unit interval (trapezoids)."""
+    return float((curve[:-1] + curve[1:]).sum() / 2 / (len(curve) - 1))
+
+
+# ---- named parts -----------------------------------------------------------------------------
+def consistency(hits: Floats, visible: Floats, threshold: float = CONSISTENT) -> float:
+    """Percentage of prototypes that hit one same part in most images where it is visible.
+
+    Parameters
+    ----------
+    hits, visible : ndarray (prototypes, images, parts)
+        Whether the prototype's box holds the part, whether the part is to be seen.
+    """
+    shares = (hits * visible).sum(1) / np.maximum(visible.sum(1), 1)
+    return float(100 * (shares.max(1) >= threshold).mean())
+
+
+def stability(hits: Floats, noisy: Floats) -> float:
+    """Percentage of images where a prototype hits the same parts with noise as without."""
+    return float(100 * (hits == noisy).all(2).mean())
+
+
+def purity(hits: Floats, top: int = 10) -> tuple[float, float]:
+    """Percentage of a prototype's best images with its commonest part: mean and deviation.
+
+    Parameters
+    ----------
+    hits : ndarray (prototypes, images, parts)
+        Images in order of falling score.
+    """
+    best = 100 * hits[:, :top].mean(1).max(1)
+    return float(best.mean()), float(best.std())
+
+
+def noise(shape: tuple[int, ...], seed: int = 0) -> NDArray[np.float32]:
+    """The noise of the stability test: deviation 0.2, cut at 0.25."""
+    drawn = np.random.default_rng(seed).normal(0, 0.2, shape)
+    return np.clip(drawn, -0.25, 0.25).astype(np.float32)
+
+
+# ---- sisters ---------------------------------------------------------------------------------
+def duplicates(
+    prototypes: Floats, per_class: int, images: Sequence[int] | None = None
+) -> NDArray[np.bool_]:
+    """Prototypes that repeat a sister, (P,) bool.
+
+    Parameters
+    ----------
+    prototypes : ndarray (P, D)
+        Of one branch, class by class.
+    images : sequence of int, optional
+        Source image of each; sisters from the same image are duplicates too.
+    """
+    length = np.linalg.norm(prototypes, axis=1, keepdims=True)
+    units = (prototypes / np.maximum(length, 1e-12)).reshape(-1, per_class, prototypes.shape[1])
+    alike = units @ units.transpose(0, 2, 1) > DUPLICATE
+    if images is not None:
+        source = np.asarray(images).reshape(-1, per_class)
+        alike |= source[:, :, None] == source[:, None, :]
+    alike &= ~np.eye(per_class, dtype=bool)
+    return np.asarray(alike.any(2).reshape(-1))
+
+
+def faithfulness(contributions: Floats, logits: Floats) -> float:
+    """Largest distance of the sum of contributions (B, C, P) from the logits (B, C)."""
+    return float(np.abs(contributions.sum(-1) - logits).max())
+
+
+# ---- suspicion -------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """What speaks against a prototype, each 0 .. 1 or None when not available.
+
+    Attributes
+    ----------
+    outside : float or None
+        Share of its map's energy outside the object.
+    other_classes : float or None
+        Share of its best patches in images of other classes.
+    border : float or None
+        Share of its maxima in the outer ring of cells.
+    disparate : float or None
+        1 - mean pairwise cosine of its best patches.
+    irrelevant : float or None
+        1 - rank of its relevance.
+    """
+
+    outside: float | None = None
+    other_classes: float | None = None
+    border: float | None = None
+    disparate: float | None = None
+    irrelevant: float | None = None
+
+    @property
+    def score(self) -> float:
+        """Mean of the available parts; NaN without any."""
+        parts = [getattr(self, f.name) for f in fields(self)]
+        known = [p for p in parts if p is not None]
+        return float(np.mean(known)) if known else float("nan")
+
+
+def energy_outside(map_: Floats, inside: Floats) -> float | None:
+    """Share of a map's (positive) energy outside an object.
+
+    Parameters
+    ----------
+    map_ : ndarray (h, w)
+    inside : ndarray (h, w)
+        Share of each cell that the object covers, 0 .. 1.
+    """
+    energy = np.maximum(map_, 0)
+    total = float(energy.sum())
+    return float((energy * (1 - inside)).sum() / total) if total > 0 else None
+
+
+def share_of_others(classes: Sequence[int], own: int) -> float | None:
+    """Share of best patches that lie in images of other classes; those without a class left out."""
+    known = [c for c in classes if c >= 0]
+    return float(np.mean([c != own for c in known])) if known else None
+
+
+def share_at_border(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> float | None:
+    """Share of maxima (row, column) in the outer ring of an (h, w) map."""
+    if not cells:
+        return None
+    h, w = shape
+    return float(np.mean([r in (0, h - 1) or c in (0, w - 1) for r, c in cells]))
+
+
+def disparity(features: Floats) -> float | None:
+    """1 - mean pairwise cosine of unit patch features (n, D), cut to 0 .. 1."""
+    n = len(features)
+    if n < 2:
+        return None
+    total = float((features.sum(0) ** 2).sum() - (features**2).sum())
+    return float(np.clip(1 - total / (n * (n - 1)), 0, 1))
+
+
+def irrelevance(relevance: Floats) -> NDArray[np.float64]:
+    """1 - rank of the relevance (P,), from 1 for the least relevant to 0; equal ones share it."""
+    from scipy.stats import rankdata
+
+    if len(relevance) < 2:
+        return np.zeros(len(relevance))
+    return 1 - (rankdata(relevance) - 1) / (len(relevance) - 1)
+
+
+def relevance(
+    scores: Floats, weights: Floats, predicted: NDArray[np.int64], per_class: int
+) -> NDArray[np.float64]:
+    """Mean score x weight of each prototype on the images predicted as its class, (P,).
+
+    Parameters
+    ----------
+    scores : ndarray (N, P)
+    weights : ndarray (C, P)
+    predicted : ndarray (N,) int64
+        0 where no image is predicted as the prototype's class.
+    """
+    classes = np.arange(weights.shape[1]) // per_class
+    sums = np.zeros((len(weights), scores.shape[1]))
+    np.add.at(sums, predicted, scores)
+    counts = np.bincount(predicted, minlength=len(weights))
+    every = np.arange(weights.shape[1])
+    return sums[classes, every] / np.maximum(counts[classes], 1) * weights[classes, every]
+
+
+def estimated_object(cells: Floats) -> NDArray[np.float64]:
+    """Where objects seem to be: the first principal component of cells over a pool of images.
+
+    An estimate that must be labelled as one. The sign is chosen so that the centre of the images
+    counts as object.
+
+    Parameters
+    ----------
+    cells : ndarray (N, D, h, w)
+
+    Returns
+    -------
+    ndarray (N, h, w) float64
+        1 for object, 0 for surroundings.
+    """
+    n, d, h, w = cells.shape
+    flat = cells.transpose(0, 2, 3, 1).reshape(-1, d).astype(np.float64)
+    flat = flat - flat.mean(0)
+    _, directions = np.linalg.eigh(flat.T @ flat)
+    along = (flat @ directions[:, -1]).reshape(n, h, w)
+    rows, columns = np.mgrid[:h, :w]
+    away = np.hypot((rows + 0.5) / h - 0.5, (columns + 0.5) / w - 0.5)
+    centre = away <= 0.25 if (away <= 0.25).any() else away <= away.min()
+    if along[:, centre].mean() < along[:, ~centre].mean():
+        along = -along
+    return (along > 0).astype(np.float64)

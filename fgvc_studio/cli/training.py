@@ -1,0 +1,189 @@
+"""Verbs on training: train, runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fgvc_studio.cli.common import console, opened, skipped_text
+from fgvc_studio.cli.console import table
+from fgvc_studio.domain.errors import UserError
+from fgvc_studio.domain.records import Skipped
+
+if TYPE_CHECKING:
+    from fgvc_studio.domain.runs import RunCard, TrainingRun
+    from fgvc_studio.services.studio import Studio
+
+app = typer.Typer()
+ACTIONS = ("list", "show", "keep", "discard", "compare")
+
+
+@app.command()
+def train(
+    ctx: typer.Context,
+    method: Annotated[str, typer.Argument(help="cmd.", show_default=False)],
+    project: Annotated[
+        Path | None, typer.Argument(help="The project folder.", show_default=False)
+    ] = None,
+    preset: Annotated[str, typer.Option(help="quick (two cores) or full (GPU).")] = "quick",
+    part: Annotated[
+        str, typer.Option("--train", help="head, last-stage or all; default: the preset's.")
+    ] = "",
+    splits: Annotated[
+        str, typer.Option(help="train,val or all; items without a split always take part.")
+    ] = "train,val",
+    space: Annotated[
+        str, typer.Option(help="Frozen space to start from; default: the newest.")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Same seed, same weights (on one CPU).")] = 0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value; see --settings.")
+    ] = None,
+    resume: Annotated[str, typer.Option(help="Go on with this unfinished run.")] = "",
+    list_settings: Annotated[
+        bool, typer.Option("--settings", help="List the settings of the method.")
+    ] = False,
+) -> None:
+    """Train a method on the items; stopped or killed, --resume RUN goes on."""
+    from fgvc_studio.methods import registry
+    from fgvc_studio.methods.config import form, parse_settings
+    from fgvc_studio.services.training import process_rank
+
+    out = console(ctx)
+    if list_settings:
+        fields = form(registry.get(method).config)
+        facts = [{"name": f.name, "kind": f.kind, "default": f.default} for f in fields]
+        out.emit({"settings": facts}, "\n".join(f.line() for f in fields))
+        return
+    if project is None:
+        raise typer.BadParameter("PROJECT is missing.")
+    following = process_rank() > 0  # another process writes and talks
+    if following:
+        out.quiet, out.json = True, False
+    with opened(ctx, project, read_only=following) as studio:
+        result = out.drive(
+            studio.training.run(
+                method,
+                preset=preset,
+                train=part or None,
+                splits=[word.strip() for word in splits.split(",") if word.strip()],
+                space=space or None,
+                seed=seed,
+                settings=parse_settings(settings or []),
+                resume=resume or None,
+            ),
+            "Training",
+        )
+        if result is None:
+            return
+        card = _card(result.card)
+        minutes = result.seconds / 60
+        out.emit(
+            {
+                "run": result.run,
+                "space": result.space,
+                "seconds": round(result.seconds, 2),
+                "card": card,
+            },
+            f"Run {result.run}, {minutes:.1f} min.\n{_told(result.card)}\n"
+            f"Use its space: runs PROJECT keep {result.run}; delete it: runs PROJECT discard "
+            f"{result.run}.",
+        )
+
+
+@app.command()
+def runs(
+    ctx: typer.Context,
+    project: Annotated[Path, typer.Argument(help="The project folder.", show_default=False)],
+    action: Annotated[str, typer.Argument(help=", ".join(ACTIONS) + ".")] = "list",
+    names: Annotated[
+        list[str] | None, typer.Argument(help="RUN, two of them to compare.", show_default=False)
+    ] = None,
+) -> None:
+    """List the runs; show, keep or discard one; compare two."""
+    if action not in ACTIONS:
+        raise UserError(f"runs cannot {action!r}.", f"Use {', '.join(ACTIONS)}.")
+    wanted = {"list": 0, "compare": 2}.get(action, 1)
+    given = names or []
+    if len(given) != wanted:
+        raise UserError(f"runs {action} takes {wanted} run(s).", "List them with: runs PROJECT.")
+    with opened(ctx, project, read_only=action not in ("keep", "discard")) as studio:
+        out = console(ctx)
+        if action == "list":
+            found = studio.training.runs.all()
+            rows = [
+                (r.id, r.method, str(r.state), r.space, f"{r.step:,}/{r.total:,}") for r in found
+            ]
+            out.emit(
+                {"runs": [_plain_run(r) for r in found]},
+                table(rows, ("run", "method", "state", "space", "steps")) if rows else "No runs.",
+            )
+        elif action == "show":
+            card = studio.training.runs.card(given[0])
+            state = _plain_run(studio.training.runs.get(given[0]))
+            out.emit({**state, "card": _card(card)}, _told(card))
+        elif action == "compare":
+            _compare(ctx, studio, given[0], given[1])
+        else:
+            decide = getattr(studio.training.runs, action)
+            run = decide(given[0])
+            out.emit(_plain_run(run), f"Run {run.id}: {run.state}.")
+
+
+def _compare(ctx: typer.Context, studio: Studio, first: str, second: str) -> None:
+    cards = [studio.training.runs.card(name) for name in (first, second)]
+    names = [n for n in cards[0].metrics if n in cards[1].metrics]
+    rows = [(n, *(f"{c.metrics[n]['value']:.4f}" for c in cards)) for n in names]
+    changed = {
+        key: [c.config.get(key) for c in cards]
+        for key in sorted({*cards[0].config, *cards[1].config})
+        if cards[0].config.get(key) != cards[1].config.get(key)
+    }
+    metrics = {n: [c.metrics[n] for c in cards] for n in names}
+    lines = [table(rows, ("metric", first, second)) if rows else "No metric in common."]
+    lines += [f"{key}: {a} / {b}" for key, (a, b) in changed.items()]
+    same = cards[0].data.get("fingerprint") == cards[1].data.get("fingerprint")
+    if not same:
+        lines.append("The runs learned from different items.")
+    console(ctx).emit(
+        {"runs": [first, second], "metrics": metrics, "config": changed, "same_items": same},
+        "\n".join(lines),
+    )
+
+
+def _told(card: RunCard) -> str:
+    """A card for people."""
+    rows = []
+    for name, trained in card.metrics.items():
+        frozen = card.baseline.get(name, {})
+        rows.append((name, _interval(frozen), _interval(trained)))
+    lines = [table(rows, ("metric", "frozen", "trained"))] if rows else []
+    lines.append(card.verdict)
+    lines += [*card.notes, *card.alarms]
+    left_out = card.data.get("left_out")
+    if isinstance(left_out, list) and left_out:
+        lines.append(f"{len(left_out):,} items could not be read:")
+        lines.append(skipped_text([Skipped(**entry) for entry in left_out]))
+    return "\n".join(line for line in lines if line)
+
+
+def _interval(metric: Any) -> str:
+    if not metric:
+        return "-"
+    return f"{metric['value']:.4f} ({metric['low']:.4f} - {metric['high']:.4f})"
+
+
+def _card(card: RunCard) -> dict[str, Any]:
+    from msgspec import to_builtins
+
+    found: dict[str, Any] = to_builtins(card)
+    return found
+
+
+def _plain_run(run: TrainingRun) -> dict[str, Any]:
+    from msgspec import to_builtins
+
+    found: dict[str, Any] = to_builtins(run)
+    return {"run": found.pop("id"), **found}

@@ -1,0 +1,116 @@
+"""Training runs: what a trainer reports on the way and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "running"
+    """Started and not finished: at work, stopped or killed; it can be resumed."""
+    FINISHED = "finished"
+    KEPT = "kept"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One report of a trainer; the driver may stop after any with ``safe_point``.
+
+    Attributes
+    ----------
+    step : int
+        Steps done, 1 .. total.
+    epoch : int
+        Epoch of this step, from 0.
+    losses : mapping
+        Name -> value of this step.
+    diagnostics : mapping
+        Name -> value; empty but at the end of an epoch.
+    alarms : tuple of str
+        What has gone wrong, in words.
+    """
+
+    step: int
+    total: int
+    epoch: int
+    losses: Mapping[str, float]
+    images_per_s: float
+    safe_point: bool = True
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """One run of a method in a project.
+
+    Attributes
+    ----------
+    id : str
+        Folder name under ``runs/``.
+    space : str
+        The space it made or will make; empty when the method makes none.
+    base_space : str
+        The frozen space that it is compared with.
+    created, seconds : float
+        Unix time of the start; time spent at work so far.
+    """
+
+    id: str
+    method: str
+    state: RunState
+    preset: str
+    train: str
+    seed: int
+    backbone: str
+    space: str
+    base_space: str
+    created: float
+    seconds: float = 0.0
+    step: int = 0
+    total: int = 0
+    items: int = 0
+    splits: tuple[str, ...] = ()
+    config: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunCard:
+    """What a run was and what came of it, as kept in ``card.json``.
+
+    Attributes
+    ----------
+    data : mapping
+        ``fingerprint``, ``items``, ``splits``, ``left_out``.
+    config : mapping
+        Every hyper-parameter by name.
+    metrics, baseline : mapping
+        Metric name -> ``{"value", "low", "high", "n"}`` of the trained and the frozen space.
+    difference : mapping
+        Metric name -> paired difference trained - frozen with its interval.
+    verdict : str
+        Whether the trained space is better than the frozen one, in plain words.
+    """
+
+    run: str
+    method: str
+    seed: int
+    code_version: str
+    backbone: Mapping[str, object]
+    data: Mapping[str, object]
+    config: Mapping[str, object]
+    times: Mapping[str, float]
+    losses: Mapping[str, float]
+    diagnostics: Mapping[str, float]
+    alarms: tuple[str, ...]
+    metrics: Mapping[str, Mapping[str, float]]
+    baseline: Mapping[str, Mapping[str, float]]
+    difference: Mapping[str, Mapping[str, float]]
+    better: bool | None
+    verdict: str
+    notes: tuple[str, ...] = ()

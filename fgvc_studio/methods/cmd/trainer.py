@@ -1,0 +1,266 @@
+"""A run of CMD: fill the view cache, train, give an embedder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fgvc_studio.domain.records import Progress, Skipped
+from fgvc_studio.domain.runs import StepReport
+from fgvc_studio.methods import checkpoints, diagnostics
+from fgvc_studio.methods.cmd import embedder
+from fgvc_studio.methods.cmd.config import CmdConfig
+from fgvc_studio.methods.cmd.learner import CmdLearner
+from fgvc_studio.methods.cmd.losses import GLOBAL
+from fgvc_studio.methods.loop import Loop, Rows, Sampler
+from fgvc_studio.methods.runtime import Runtime
+from fgvc_studio.vision.augment import Colour, ViewSpec
+from fgvc_studio.vision.backbones import Backbone
+from fgvc_studio.vision.split import Split, cut
+from fgvc_studio.vision.transforms import EvalTransform
+from fgvc_studio.vision.view_cache import ViewCache
+from fgvc_studio.vision.views import CLEAN, Pictures, ViewMaker
+
+RESUME = "resume.safetensors"
+LARGE, SMALL = "global", "local"
+LOCAL_SIZE = 96
+_SAMPLE = 256
+_FREE_EVERY = 64
+
+
+class CmdTrainer:
+    """Trains CMD on pictures.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run: configuration, checkpoint and model.
+    cache : Path
+        For the views; may be deleted after the run.
+    seed : int
+    threads : int
+        For decoding and augmenting.
+    save_every : float
+        Seconds between checkpoints.
+
+    Raises
+    ------
+    UserError
+        The configuration does not fit the backbone.
+    """
+
+    def __init__(
+        self,
+        config: CmdConfig,
+        backbone: Backbone,
+        pictures: Pictures,
+        folder: Path,
+        cache: Path,
+        *,
+        seed: int = 0,
+        threads: int = 1,
+        runtime: Runtime | None = None,
+        save_every: float = 60.0,
+    ) -> None:
+        diagnostics.least_items(len(pictures))
+        self.config, self.backbone, self.pictures = config, backbone, pictures
+        self.folder, self.seed, self.threads = folder, seed, threads
+        self.runtime = runtime or Runtime(config.precision)
+        self.split: Split = cut(backbone, config.train)
+        self.split.frozen.to(self.runtime.device)
+        plan = view_plan(config, backbone.transform, self.split)
+        self._live = config.train == "all"
+        small = {CLEAN: plan.pop(CLEAN)}
+        self._maker = ViewMaker(pictures, self.split, plan, seed, threads)
+        cached = ViewMaker(
+            pictures, self.split, small if self._live else {**small, **plan}, seed, threads
+        )
+        self.cache: ViewCache = cached.cache(cache)
+        self.skipped: list[Skipped] = []
+        self._usable: Rows = np.arange(len(pictures))
+        self._save_every = save_every
+        self.loop: Loop | None = None
+        self.learner: CmdLearner | None = None
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return self.split.dim
+
+    @property
+    def estimate(self) -> dict[str, int]:
+        """What the expert is told before the start: items, views per item, bytes on disk."""
+        views = sum(kind.views for kind in self.cache.kinds.values())
+        return {
+            "items": len(self.pictures),
+            "views_per_item": views,
+            "cache_bytes": self.cache.total_bytes,
+            "cache_bytes_to_write": self.cache.needed_bytes,
+        }
+
+    def prepare(self) -> Iterator[Progress]:
+        """Fill the view cache, going on where it was; may be left after any report."""
+        self.cache.open()
+        world, rank = self.runtime.world, self.runtime.rank
+        missing = self.cache.missing()
+        mine = missing[rank::world]
+        done = len(self.pictures) - len(missing)
+        size = self.cache.total_bytes / 1e6
+        text = f"Preparing views ({size:,.0f} MB)"
+        yield Progress(done, len(self.pictures), text)
+        for count, (row, reason) in enumerate(self.cache.fill(mine), 1):
+            if reason:
+                self.skipped.append(Skipped(str(self.pictures.paths[row]), reason))
+            if count % _FREE_EVERY == 0:
+                self.cache.check_disk()
+            yield Progress(done + count * world, len(self.pictures), text)
+        self.cache.flush()
+        self.runtime.wait()
+        self._usable = np.setdiff1d(np.arange(len(self.pictures)), self.cache.unreadable())
+        diagnostics.least_items(len(self._usable))
+
+    def steps(self) -> Iterator[StepReport]:
+        """Train; goes on from the run's checkpoint when there is one.
+
+        Raises
+        ------
+        UserError
+            A loss that is no number, a damaged checkpoint, a full disk.
+        """
+        config, runtime = self.config, self.runtime
+        sampler = Sampler(len(self._usable), config.batch * runtime.world, self.seed, runtime.world)
+        self.learner = CmdLearner(
+            self.split,
+            config,
+            runtime,
+            self._fetch,
+            self._clean_sample,
+            seed=self.seed,
+            total=sampler.steps_per_epoch * config.epochs,
+            epochs=config.epochs,
+            batch=sampler.batch,
+        )
+        self.loop = Loop(
+            self.learner,
+            sampler,
+            runtime,
+            epochs=config.epochs,
+            seed=self.seed,
+            save=lambda state: checkpoints.save_state(self.folder / RESUME, state),
+            save_every=self._save_every,
+        )
+        if runtime.main:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            embedder.write_config(self.folder, config, self.backbone)
+        if (self.folder / RESUME).is_file():
+            self.loop.load(checkpoints.load_state(self.folder / RESUME))
+        yield from self.loop.steps()
+
+    def save(self) -> None:
+        """Keep a checkpoint now."""
+        if self.loop is not None:
+            self.loop.save()
+
+    def finish(self) -> embedder.CmdEmbedder:
+        """Keep the teacher and give it for use."""
+        if self.learner is None:
+            raise RuntimeError("nothing was trained")
+        teacher = self.learner.teacher
+        if self.runtime.main:
+            embedder.save(self.folder, teacher, self.config, self.backbone)
+        self.cache.close()
+        return embedder.CmdEmbedder(self.split, teacher, self.runtime.device)
+
+    def sample(self, count: int = 1000) -> tuple[Rows, Tensor]:
+        """Rows of a fixed sample and the teacher's present embeddings (n, d), for a live map."""
+        if self.learner is None:
+            raise RuntimeError("nothing was trained")
+        rows = self._sample_rows(count)
+        return rows, self.learner.embed(self._stored_clean(rows))[0].cpu()
+
+    def drop_cache(self) -> None:
+        """Delete the views of this run."""
+        self.cache.close()
+        shutil.rmtree(self.cache.folder, ignore_errors=True)
+
+    def _sample_rows(self, count: int) -> Rows:
+        order = np.random.default_rng(self.seed).permutation(len(self._usable))[:count]
+        return self._usable[np.sort(order)]
+
+    def _clean_sample(self) -> Tensor:
+        return self._stored_clean(self._sample_rows(_SAMPLE))
+
+    def _stored_clean(self, rows: Rows) -> Tensor:
+        first = np.zeros((len(rows), 1), np.int64)
+        return torch.from_numpy(self.cache.read(CLEAN, rows, first)[0])
+
+    def _fetch(
+        self, rows: Rows, large: Tensor, small: Tensor, step: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """See `learner.Fetch`; `rows` number the usable items."""
+        rows = self._usable[rows]
+        if self._live:
+            return self._made(rows, large, small, step)
+        found = []
+        for kind, views in ((LARGE, large), (SMALL, small)):
+            if not views.shape[1]:
+                found.append(None)
+                continue
+            stored = torch.from_numpy(self.cache.read(kind, rows, views.numpy()))
+            found.append(stored.flatten(0, 1).to(self.runtime.device).float())
+        if found[0] is None:
+            raise RuntimeError("no global views")
+        return found[0], found[1]
+
+    def _made(
+        self, rows: Rows, large: Tensor, small: Tensor, step: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """Views made for this step; a picture that has become unreadable is replaced by another."""
+        good = []
+        for batch in self._maker.batches(rows, salt=step + 1):
+            good.extend(made for _, made in batch if not isinstance(made, str))
+        diagnostics.least_items(len(good), 1)
+        good += [good[i % len(good)] for i in range(len(rows) - len(good))]
+        stacked: list[Tensor | None] = []
+        for kind, views in ((LARGE, large), (SMALL, small)):
+            if not views.shape[1]:
+                stacked.append(None)
+                continue
+            made = np.stack([g[kind][v] for g, v in zip(good, views.numpy(), strict=True)], axis=1)
+            flat = torch.from_numpy(made).flatten(0, 1).to(self.runtime.device)
+            stacked.append(flat.contiguous(memory_format=torch.channels_last))
+        if stacked[0] is None:
+            raise RuntimeError("no global views")
+        return stacked[0], stacked[1]
+
+
+def view_plan(
+    config: CmdConfig, transform: EvalTransform, split: Split
+) -> dict[str, tuple[ViewSpec | EvalTransform, int]]:
+    """The kinds of views of a run: clean, global and local crops."""
+    colour = Colour.matters() if config.colour_matters else Colour()
+    mean, std = transform.mean, transform.std
+    large = ViewSpec(
+        transform.size, (config.global_low, 1.0), (1.0, 0.1), (0.0, 0.2), colour, mean, std
+    )
+    small = ViewSpec(
+        split.view_size(LOCAL_SIZE * transform.size // 224),
+        (config.local_low, max(config.local_low, config.local_high)),
+        (0.5, 0.5),
+        (0.0, 0.0),
+        colour,
+        mean,
+        std,
+    )
+    plan: dict[str, tuple[ViewSpec | EvalTransform, int]] = {
+        CLEAN: (transform, 1),
+        LARGE: (large, max(GLOBAL, config.global_views)),
+    }
+    if config.local_views and config.local_per_step:
+        plan[SMALL] = (small, config.local_views)
+    return plan

@@ -1,0 +1,149 @@
+"""Where ECAML starts: shrunken linear discriminants, principal components, or random rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from fgvc_studio.methods.ecaml.config import EcamlConfig
+from fgvc_studio.methods.loop import mixed_seed
+
+PCA_DIMS, PCA_SAMPLE = 128, 50_000
+SHRINKAGE = 0.3
+_LEAST_SCATTER = 1e-12
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """The fixed map R(x) = S^(-1/2) l2(P (l2(x) - mean)).
+
+    Attributes
+    ----------
+    mean : Tensor (d0,)
+    components : Tensor (d, d0)
+        P.
+    whiten : Tensor (d, d)
+        S^(-1/2), symmetric.
+    """
+
+    mean: Tensor
+    components: Tensor
+    whiten: Tensor
+
+    def __call__(self, pooled: Tensor) -> Tensor:
+        """(B, d0) -> (B, d)."""
+        centred = F.normalize(pooled, dim=-1) - self.mean
+        return F.normalize(centred @ self.components.T, dim=-1) @ self.whiten
+
+
+@dataclass(frozen=True)
+class Start:
+    """Step 0 of a training.
+
+    Attributes
+    ----------
+    weight : Tensor (E, d)
+        W of the metric.
+    bias : Tensor (E,)
+    whitening : Whitening or None
+        None: the trunk's features are taken as they are.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    whitening: Whitening | None = None
+
+
+def start(
+    config: EcamlConfig,
+    pooled: Floats,
+    labels: NDArray[np.int64],
+    everything: Floats | None = None,
+    seed: int = 0,
+) -> Start:
+    """Fit the start of a configuration.
+
+    Parameters
+    ----------
+    config : EcamlConfig
+        Resolved.
+    pooled : ndarray (n, d0) float32
+        Pooled features of the items to learn from.
+    labels : ndarray (n,) int64
+    everything : ndarray (N, d0) float32, optional
+        Features of all items, named or not, for the principal components of ``lda``; `pooled` by
+        default.
+    """
+    if config.init == "lda":
+        return discriminants(
+            pooled, labels, pooled if everything is None else everything, config.dim
+        )
+    if config.init == "pca":
+        mean, components = principal(pooled, config.dim)
+        return Start(_tensor(components), _tensor(-components @ mean))
+    weight = torch.empty(config.dim, pooled.shape[1])
+    draw = torch.Generator().manual_seed(mixed_seed(seed, "metric"))
+    torch.nn.init.xavier_uniform_(weight, generator=draw)
+    return Start(weight, torch.zeros(config.dim))
+
+
+def discriminants(
+    pooled: Floats, labels: NDArray[np.int64], everything: Floats, dims: int
+) -> Start:
+    """A start that equals shrunken linear discriminants.
+
+    With M the discriminants and S the shrunken scatter within categories, M' S M = 1: so the
+    features are whitened by S^(-1/2) and W = M' S^(1/2) has orthonormal rows.
+    """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    mean, components = principal(everything, PCA_DIMS, unit=True)
+    small = _unit((_unit(pooled) - mean) @ components.T)
+    dims = min(dims, len(np.unique(labels)) - 1, small.shape[1])
+    model = LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE, n_components=dims)
+    model.fit(small, labels)
+    values, vectors = np.linalg.eigh(model.covariance_)
+    roots = np.sqrt(np.maximum(values, _LEAST_SCATTER))
+    weight = model.scalings_[:, :dims].T @ (vectors * roots) @ vectors.T
+    whiten = (vectors / roots) @ vectors.T
+    return Start(
+        _tensor(weight),
+        torch.zeros(dims),
+        Whitening(_tensor(mean), _tensor(components), _tensor(whiten)),
+    )
+
+
+def principal(
+    vectors: NDArray[np.floating], dims: int, *, unit: bool = False
+) -> tuple[Doubles, Doubles]:
+    """Mean (D,) and the leading principal directions (min(dims, n, D), D), orthonormal rows.
+
+    Rows that are not finite do not count; with `unit` the rows are l2-normalised first.
+    """
+    from sklearn.decomposition import PCA
+
+    rows = np.arange(len(vectors))
+    if len(rows) > PCA_SAMPLE:
+        rows = np.sort(np.random.default_rng(0).choice(rows, PCA_SAMPLE, replace=False))
+    data = np.asarray(vectors[rows], np.float32)
+    data = data[np.isfinite(data).all(1)]
+    model = PCA(min(dims, *data.shape), random_state=0)
+    model.fit(_unit(data).astype(np.float32) if unit else data)
+    return model.mean_.astype(np.float64), model.components_.astype(np.float64)
+
+
+def _unit(vectors: NDArray[np.floating]) -> Doubles:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors, np.float64) / np.maximum(length, 1e-12)
+
+
+def _tensor(values: NDArray[np.floating]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32))

@@ -1,0 +1,391 @@
+"""A run of ECAML: views, trainings with hidden categories, the final metric and its read-out."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fgvc_studio.domain.records import Progress, Skipped
+from fgvc_studio.domain.runs import StepReport
+from fgvc_studio.methods import checkpoints, diagnostics
+from fgvc_studio.methods.ecaml import embedder, plan, readout
+from fgvc_studio.methods.ecaml.batches import CategorySampler, hidden_categories, learned_rows
+from fgvc_studio.methods.ecaml.config import LEAST_FOR_LDA, EcamlConfig, resolved
+from fgvc_studio.methods.ecaml.features import Features
+from fgvc_studio.methods.ecaml.learner import SCORE, EcamlLearner, embedded
+from fgvc_studio.methods.ecaml.model import EcamlNetwork
+from fgvc_studio.methods.ecaml.start import Start, discriminants, start
+from fgvc_studio.methods.loop import Loop, Rows
+from fgvc_studio.methods.runtime import Runtime
+from fgvc_studio.vision.backbones import Backbone
+from fgvc_studio.vision.split import Split, cut
+from fgvc_studio.vision.views import Pictures
+
+RESUME, READOUT = "resume.safetensors", "readout.json"
+_WATCHED = 1000
+_LIVE_NORMS_FROM = 32
+
+
+class EcamlTrainer:
+    """Trains ECAML on labelled pictures.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run: configuration, checkpoint, model and read-out.
+    cache : Path
+        For the views; may be deleted after the run.
+    labels : ndarray (n,) int64
+        Category of each picture; 0: none. Those without category, and categories with one item,
+        are not learned from.
+    everything : ndarray (N, d0) float32, optional
+        The backbone's vectors of all items, named or not, for the start's principal components.
+
+    Attributes
+    ----------
+    left_out : ndarray int64
+        Categories with one item.
+
+    Raises
+    ------
+    UserError
+        Fewer than two categories with two items, or a configuration that does not fit the backbone.
+    """
+
+    def __init__(
+        self,
+        config: EcamlConfig,
+        backbone: Backbone,
+        pictures: Pictures,
+        folder: Path,
+        cache: Path,
+        *,
+        labels: NDArray[np.int64],
+        everything: NDArray[np.float32] | None = None,
+        seed: int = 0,
+        threads: int = 1,
+        runtime: Runtime | None = None,
+        save_every: float = 60.0,
+    ) -> None:
+        rows = learned_rows(labels)
+        self.labels = labels[rows]
+        named = np.unique(labels[labels > 0])
+        self.left_out = np.setdiff1d(named, self.labels)
+        self.config, self.backbone = config, backbone
+        self.folder, self.seed, self._everything = folder, seed, everything
+        self.runtime = runtime or Runtime(config.precision)
+        self.split: Split = cut(backbone, config.train, pooled=True)
+        CategorySampler(self.labels, config.per_category, config.categories_per_batch, seed, 1)
+        self.features = Features(
+            config, self.split, _some(pictures, rows), cache, self.runtime, seed, threads
+        )
+        self._save_every = save_every
+        self.parts = self._parted(np.arange(len(rows)))
+        self.results: dict[str, dict[str, Any]] = {}
+        self.loop: Loop | None = None
+        self.learner: EcamlLearner | None = None
+        self.network: EcamlNetwork | None = None
+        self._scored: dict[str, readout.Scores] = {}
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """Pictures that could not be read."""
+        return self.features.skipped
+
+    @property
+    def dim(self) -> int:
+        """Length of the embeddings it makes."""
+        if self.network is not None:
+            return self.network.dim
+        return resolved(self.config, len(np.unique(self.labels[self.parts.everyone]))).dim
+
+    @property
+    def estimate(self) -> dict[str, int]:
+        """What the expert is told before the start; sizes in bytes."""
+        cache, labels = self.features.cache, self.labels
+        return {
+            "items": len(labels),
+            "views_per_item": sum(kind.views for kind in cache.kinds.values()),
+            "cache_bytes": cache.total_bytes,
+            "cache_bytes_to_write": cache.needed_bytes,
+            "categories": len(np.unique(labels)),
+            "categories_left_out": len(self.left_out),
+            "categories_hidden": len(np.unique(labels[self.parts.hidden])),
+        }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the card should know."""
+        found = []
+        if len(self.left_out):
+            found.append(f"{len(self.left_out)} categories with one item were left out.")
+        if not len(self.parts.hidden):
+            found.append("No categories were hidden, so there is no honest estimate of the gain.")
+        else:
+            found.append(
+                "The number of steps was chosen by the same hidden categories that are reported, "
+                "which flatters a little."
+            )
+        if self.results and self.config.tune:
+            found.append(f"Strength of the confusion found: {self._strength():g}.")
+        return tuple(found)
+
+    def prepare(self) -> Iterator[Progress]:
+        """Fill the view cache, going on where it was; may be left after any report."""
+        yield from self.features.prepare()
+        self.parts = self._parted(self.features.readable())
+        diagnostics.least_items(len(self.parts.learned))
+
+    def steps(self) -> Iterator[StepReport]:
+        """Train; goes on from the run's checkpoint when there is one.
+
+        Raises
+        ------
+        UserError
+            A loss that is no number, a damaged checkpoint, a full disk.
+        """
+        if self.runtime.main:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            embedder.write_config(self.folder, self.config, self.backbone)
+        kept: Mapping[str, Any] = {}
+        if (self.folder / RESUME).is_file():
+            kept = checkpoints.load_state(self.folder / RESUME)
+            self.results = dict(kept["results"])
+        planned = plan.phases(self._resolved(plan.FINAL), self.seed, hidden=self._hides)
+        each = self.config.looks * self.config.steps_per_look
+        done = 0
+        for turn, phase in enumerate(planned):
+            if phase.name not in self.results:
+                state = kept.get("loop") if kept.get("phase") == phase.name else None
+                for report in self._train(phase, state):
+                    total = done + report.total + each * (len(planned) - turn - 1)
+                    yield dataclasses.replace(report, step=done + report.step, total=total)
+                self._conclude(phase)
+            done += int(self.results[phase.name]["steps"])
+
+    def save(self) -> None:
+        """Keep a checkpoint now."""
+        if self.loop is not None:
+            self.loop.save()
+
+    def finish(self) -> embedder.EcamlEmbedder:
+        """Keep the metric and its read-out, and give it for use."""
+        if self.learner is None or not self.results:
+            raise RuntimeError("nothing was trained")
+        last = self.results.get(plan.FINAL) or self.results[plan.TRAINED]
+        self.network = self.learner.network
+        self.network.load_state_dict(last["network"])
+        self._scored = self._spaces()
+        if self.runtime.main:
+            embedder.save(self.folder, self.network, self.config, self.backbone)
+            checkpoints.write_json(self.folder / READOUT, self._readout())
+        self.features.cache.close()
+        return embedder.EcamlEmbedder(self.split, self.network, self.runtime.device)
+
+    def findings(self) -> readout.Findings | None:
+        """What the hidden categories say, after `finish`; None when none were hidden."""
+        if not self._scored:
+            return None
+        return readout.findings(self._scored, len(np.unique(self.labels[self.parts.hidden])))
+
+    def drop_cache(self) -> None:
+        """Delete the views of this run."""
+        self.features.drop()
+
+    # ---- one training ----------------------------------------------------------------------
+    def _train(self, phase: plan.Phase, kept: Mapping[str, Any] | None) -> Iterator[StepReport]:
+        config = dataclasses.replace(self._resolved(phase.name), confusion=self._confusion(phase))
+        rows = self.parts.learned if phase.hides else self.parts.everyone
+        hidden = self.parts.hidden if phase.hides else np.zeros(0, np.int64)
+        world, per_look = self.runtime.world, config.steps_per_look
+        sampler = CategorySampler(
+            self.labels[rows],
+            config.per_category,
+            config.categories_per_batch,
+            phase.seed,
+            per_look,
+            world,
+        )
+        network = self._network(config, rows, phase.seed, sampler.batch)
+        watched = hidden if len(hidden) else rows[:: max(1, len(rows) // _WATCHED)]
+        self.learner = EcamlLearner(
+            network,
+            config,
+            self.runtime,
+            torch.from_numpy(self.labels[rows]),
+            lambda chosen, views, step: self.features.fetch(rows[chosen], views, step),
+            lambda: self.features.clean(watched),
+            self._look if len(hidden) else None,
+            seed=phase.seed,
+            total=per_look * config.looks,
+        )
+        if phase.hides:
+            first = self.learner.embed(self.features.clean(hidden))
+        self.loop = Loop(
+            self.learner,
+            sampler,
+            self.runtime,
+            epochs=self._looks(phase),
+            seed=phase.seed,
+            save=lambda state: self._save(phase, state),
+            save_every=self._save_every,
+        )
+        if kept is not None:
+            self.loop.load(kept)
+        yield from self.loop.steps()
+        if phase.hides:
+            self.results[phase.name] = {"start": first}
+
+    def _conclude(self, phase: plan.Phase) -> None:
+        """Keep what a training gave: the best weights, their score and hidden embeddings."""
+        if self.learner is None or self.loop is None:
+            raise RuntimeError("nothing was trained")
+        best = self.learner.best
+        found = self.results.setdefault(phase.name, {})
+        found |= {"steps": self.loop.total, "looks": best["epoch"], "score": best["score"]}
+        if phase.hides:
+            self.learner.network.load_state_dict(best["network"])
+            found["vectors"] = self.learner.embed(self.features.clean(self.parts.hidden))
+        if phase.name in (plan.TRAINED, plan.FINAL):
+            found["network"] = best["network"]
+
+    def _save(self, phase: plan.Phase, state: dict[str, Any]) -> None:
+        whole = {"phase": phase.name, "results": self.results, "loop": state}
+        checkpoints.save_state(self.folder / RESUME, whole)
+
+    def _network(self, config: EcamlConfig, rows: Rows, seed: int, batch: int) -> EcamlNetwork:
+        """A network at step 0, with a tail of its own."""
+        split = dataclasses.replace(self.split, rest=copy.deepcopy(self.split.rest))
+        split.rest.to(self.runtime.device)
+        if split.train == "all" and batch // self.runtime.world >= _LIVE_NORMS_FROM:
+            split.rest.live_norms = True
+        made = start(config, self._pooled(rows), self.labels[rows], self._all_pooled(), seed)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            network = EcamlNetwork(split, made, confuse_trunk=config.confuse_trunk)
+        if split.rest.live_norms and self.runtime.world > 1:
+            converted: EcamlNetwork = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            return converted
+        return network
+
+    def _look(self, vectors: Tensor) -> dict[str, float]:
+        found = readout.scores(vectors.numpy(), self.labels[self.parts.hidden], groups=False)
+        return {SCORE: found.mean("map@r"), "hidden_recall@1": found.mean("recall@1")}
+
+    # ---- parts of the plan -----------------------------------------------------------------
+    @property
+    def _hides(self) -> bool:
+        return len(self.parts.hidden) > 0
+
+    def _parted(self, readable: Rows) -> plan.Parts:
+        """Readable rows of categories with two items, some categories of them hidden."""
+        labels = np.zeros_like(self.labels)
+        labels[readable] = self.labels[readable]
+        rows = learned_rows(labels)
+        names = hidden_categories(labels[rows], self.config.hide, self.seed, LEAST_FOR_LDA)
+        away = np.isin(labels[rows], names)
+        return plan.Parts(labels, rows[~away], rows[away])
+
+    def _resolved(self, phase: str) -> EcamlConfig:
+        """The configuration for the categories of a phase, started as the final one is."""
+        parts = self.parts
+        everyone = len(np.unique(self.labels[parts.everyone]))
+        whole = resolved(self.config, everyone)
+        if phase == plan.FINAL or not self._hides:
+            return whole
+        return resolved(
+            dataclasses.replace(self.config, init=whole.init),
+            len(np.unique(self.labels[parts.learned])),
+        )
+
+    def _confusion(self, phase: plan.Phase) -> float:
+        return self._strength() if phase.confusion is None else phase.confusion
+
+    def _strength(self) -> float:
+        return plan.strength(self._resolved(plan.FINAL), self.results)
+
+    def _looks(self, phase: plan.Phase) -> int:
+        """How long a phase trains; the final one as long as was best for hidden categories."""
+        if phase.name == plan.FINAL and plan.TRAINED in self.results:
+            return int(self.results[plan.TRAINED]["looks"])
+        return self.config.looks
+
+    # ---- features and numbers --------------------------------------------------------------
+    def _pooled(self, rows: Rows) -> NDArray[np.float32]:
+        """The untrained backbone's pooled features of plain pictures, (n, d0)."""
+        if not self.split.trained:
+            return self.features.clean(rows).float().numpy()
+        device, rest = self.runtime.device, self.split.rest.to(self.runtime.device)
+        found = []
+        with torch.inference_mode():
+            for part in self.features.clean(rows).split(64):
+                features = rest(part.to(device).float())
+                found.append(self.split.pooled(features).float().cpu())
+        return torch.cat(found).numpy()
+
+    def _all_pooled(self) -> NDArray[np.float32]:
+        if self._everything is not None:
+            return self._everything
+        return self._pooled(self.parts.everyone)
+
+    def _spaces(self) -> dict[str, readout.Scores]:
+        """Scores of the hidden categories in the frozen, the discriminant and trained spaces."""
+        trained = self.results.get(plan.TRAINED)
+        if trained is None:
+            return {}
+        labels, parts = self.labels[self.parts.hidden], self.parts
+        before = torch.from_numpy(self._pooled(parts.hidden))
+        found = {"frozen": F.normalize(before, dim=1), "trained": trained["vectors"]}
+        if self._resolved(plan.TRAINED).init == "lda":
+            found["lda"] = trained["start"]
+        else:
+            names = self.labels[parts.learned]
+            dims = len(np.unique(names)) - 1
+            made = discriminants(self._pooled(parts.learned), names, self._all_pooled(), dims)
+            found["lda"] = _at_start(made, before)
+        if plan.PLAIN in self.results:
+            found["plain"] = self.results[plan.PLAIN]["vectors"]
+        return {name: readout.scores(v.numpy(), labels) for name, v in found.items()}
+
+    def _readout(self) -> dict[str, object]:
+        """Curves of the expert's decision: categories that gained and lost, and close ones."""
+        if self.network is None:
+            raise RuntimeError("nothing was trained")
+        rows = self.parts.everyone
+        vectors = embedded(self.network, self.features.clean(rows), self.runtime.device)
+        told: dict[str, object] = {
+            "known": readout.table_of_categories(vectors.numpy(), self.labels[rows])
+        }
+        if self._scored:
+            labels = self.labels[self.parts.hidden]
+            told["hidden"] = readout.changes_of_categories(
+                self._scored["frozen"], self._scored["trained"], labels
+            )
+            told["best_looks"] = {name: r["looks"] for name, r in self.results.items()}
+            told["scores"] = {
+                name: r["score"] for name, r in self.results.items() if r["score"] is not None
+            }
+        return told
+
+
+def _at_start(made: Start, pooled: Tensor) -> Tensor:
+    """Embeddings (n, E) of a start without a trunk."""
+    features = made.whitening(pooled) if made.whitening is not None else pooled
+    return F.normalize(features @ made.weight.T + made.bias, dim=1)
+
+
+def _some(pictures: Pictures, rows: Rows) -> Pictures:
+    return Pictures(
+        [pictures.paths[row] for row in rows],
+        [pictures.boxes[row] for row in rows],
+        [pictures.fingerprints[row] for row in rows],
+    )

@@ -1,0 +1,145 @@
+"""The labelled images of a run: classes, training and validation rows, even draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fgvc_studio.domain.errors import UserError
+from fgvc_studio.methods.loop import Rows, Sampler, mixed_seed
+from fgvc_studio.methods.st_protopnet.config import (
+    FEW,
+    FEW_PROTOTYPES,
+    IMBALANCE,
+    LEAST_IMAGES,
+    StProtoConfig,
+)
+
+HELD_OUT = 0.15
+_PROTOTYPES = 5
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is known of the items of a run, in the order of its pictures.
+
+    Attributes
+    ----------
+    classes : ndarray (N,) int64
+        0 .. C-1; -1 where there is no label.
+    names : tuple of str
+        Of the C classes.
+    validation : ndarray (N,) bool
+        The user's split ``val``; all False when there is none.
+    hashes : sequence of int, optional
+        Perceptual hashes; equal ones count as one picture in the projection.
+    """
+
+    classes: NDArray[np.int64]
+    names: tuple[str, ...]
+    validation: NDArray[np.bool_]
+    hashes: Sequence[int] | None = None
+
+
+@dataclass(frozen=True)
+class Division:
+    """Rows to train on and rows to validate with."""
+
+    train: Rows
+    validation: Rows
+
+
+def divide(labels: Labels, usable: Rows, seed: int, refit: bool = False) -> Division:
+    """Labelled usable rows for training and validation.
+
+    Without a split of the user, `HELD_OUT` of each class is held out, at least one image.
+
+    Parameters
+    ----------
+    refit : bool
+        Train on all of them.
+
+    Raises
+    ------
+    UserError
+        Fewer than two classes, or a class with too few images.
+    """
+    rows = usable[labels.classes[usable] >= 0]
+    counts = np.bincount(labels.classes[rows], minlength=len(labels.names))
+    small = [labels.names[c] for c in np.flatnonzero(counts < LEAST_IMAGES)]
+    if len(labels.names) < 2:
+        raise UserError("There are fewer than two categories to tell apart.", "Label more images.")
+    if small:
+        shown = ", ".join(small[:5]) + (f" and {len(small) - 5} more" if len(small) > 5 else "")
+        raise UserError(
+            f"A category needs {LEAST_IMAGES} images to find prototypes in; too few of: {shown}.",
+            "Label more images of these, merge them into others, or leave them out.",
+        )
+    if refit:
+        return Division(rows, np.empty(0, np.int64))
+    held = labels.validation[rows]
+    if not held.any():
+        held = _held_out(labels.classes[rows], seed)
+    train = rows[~held]
+    missing = np.bincount(labels.classes[train], minlength=len(labels.names)) == 0
+    if missing.any():
+        name = labels.names[int(np.flatnonzero(missing)[0])]
+        raise UserError(
+            f"All images of {name} are in the split val.", "Put some of them into train."
+        )
+    return Division(train, rows[held])
+
+
+def _held_out(classes: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+    held = np.zeros(len(classes), bool)
+    for c in np.unique(classes):
+        mine = np.flatnonzero(classes == c)
+        count = max(1, round(HELD_OUT * len(mine)))
+        rng = np.random.default_rng(mixed_seed(seed, "validation", int(c)))
+        held[rng.permutation(mine)[:count]] = True
+    return held
+
+
+def per_class(config: StProtoConfig, classes: NDArray[np.int64]) -> int:
+    """Prototypes per class and branch for these training labels."""
+    if config.prototypes:
+        return config.prototypes
+    return FEW_PROTOTYPES if np.bincount(classes).min() < FEW else _PROTOTYPES
+
+
+def evenly(config: StProtoConfig, classes: NDArray[np.int64]) -> bool:
+    """Whether classes are drawn evenly."""
+    if config.balanced == "auto":
+        counts = np.bincount(classes)
+        return bool(counts.max() > IMBALANCE * counts.min())
+    return config.balanced == "yes"
+
+
+class BalancedSampler(Sampler):
+    """Every class equally often; small classes repeat.
+
+    Parameters
+    ----------
+    classes : ndarray (n,) int64
+    """
+
+    def __init__(self, classes: NDArray[np.int64], batch: int, seed: int, world: int = 1) -> None:
+        super().__init__(len(classes), batch, seed, world)
+        self._members = [np.flatnonzero(classes == c) for c in np.unique(classes)]
+
+    def rows(self, step: int) -> Rows:
+        """Items of a step over all processes, (batch,) int64."""
+        epoch, at = divmod(step, self.steps_per_epoch)
+        rng = np.random.default_rng(mixed_seed(self.seed, "even", epoch))
+        wanted = self.steps_per_epoch * self.batch
+        rounds = -(-wanted // len(self._members))
+        columns = []
+        for members in self._members:
+            repeats = -(-rounds // len(members))
+            columns.append(np.concatenate([rng.permutation(members) for _ in range(repeats)]))
+        drawn = np.stack([column[:rounds] for column in columns], 1)
+        drawn = rng.permuted(drawn, axis=1).reshape(-1)
+        return drawn[at * self.batch : (at + 1) * self.batch].astype(np.int64)
