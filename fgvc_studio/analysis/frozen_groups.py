@@ -13,6 +13,7 @@ from fgvc_studio.analysis import neighbours, projection
 
 RESTARTS = 5
 UMAP_DIMS = 10
+LAYOUTS = 3
 UMAP_NEIGHBOURS = 15
 """The item itself counts as one of them."""
 
@@ -47,7 +48,10 @@ def kmeans_runs(
 def umap_kmeans_runs(
     vectors: NDArray[np.float32], k: int, seeds: int, first: int = 0
 ) -> NDArray[np.int32]:
-    """As `kmeans_runs`, on a UMAP of the vectors: 10 dimensions, 15 neighbours, no least distance.
+    """As `kmeans_runs`, on UMAPs of the vectors: 10 dimensions, 15 neighbours, no least distance.
+
+    One layout alone moves the result by a point or two, so the runs take turns on `LAYOUTS`
+    layouts with seeds of their own.
 
     Parameters
     ----------
@@ -55,7 +59,12 @@ def umap_kmeans_runs(
         l2-normalised, N > 15.
     """
     rows, scores = neighbours.knn_graph(vectors, UMAP_NEIGHBOURS - 1)
-    layout = projection.umap_map(
-        vectors, rows, scores, first, None, dims=UMAP_DIMS, min_dist=0.0, init="spectral"
-    )
-    return kmeans_runs(layout, k, seeds, first)
+    found = np.empty((seeds, len(vectors)), np.int32)
+    for layout in range(min(LAYOUTS, seeds)):
+        made = projection.umap_map(
+            vectors, rows, scores, first + layout, None, dims=UMAP_DIMS, min_dist=0.0,
+            init="spectral",
+        )  # fmt: skip
+        for run in range(layout, seeds, LAYOUTS):
+            found[run] = kmeans_runs(made, k, 1, first + run)[0]
+    return found
