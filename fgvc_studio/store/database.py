@@ -102,6 +102,8 @@ class Database:
                 self._writer = apsw.Connection(str(path))
                 self._writer.set_busy_timeout(BUSY_MS)
                 self._writer.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL")
+                # A large decision must not pay for moving 4 MB of older ones into the file.
+                self._writer.execute("PRAGMA wal_autocheckpoint=16384")
                 self._writer.execute("PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY")
 
     @property
