@@ -197,7 +197,7 @@ class ImportWizard(QDialog):
 
     def _suggest_name(self, source: Path) -> None:
         if not self._into and not self._name_typed:
-            self.name.setText(source.stem if source.is_file() else source.name)
+            self.name.setText(source.parent.name if source.is_file() else source.name)
 
     # ---- building --------------------------------------------------------------------------
     def _source_form(self) -> QFormLayout:

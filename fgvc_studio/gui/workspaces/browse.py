@@ -338,6 +338,7 @@ class BrowseWorkspace(Workspace):
         self.identify_box.create_requested.connect(
             lambda name: self.control.label_new(name, self._new_parent())
         )
+        self.maps.wants_no_focus.connect(self.grid.setFocus)
         self.maps.space_changed.connect(self.context.status_changed)
         self.maps.space_changed.connect(
             lambda: self.control.look_at(self.context.selection.current)

@@ -29,6 +29,8 @@ class BrowseMap(QObject):
     """Between the services and the `MapCanvas`."""
 
     space_changed = Signal()
+    wants_no_focus = Signal()
+    """The button in the map's place had the keyboard and is about to go."""
 
     def __init__(self, context: Context, canvas: MapCanvas, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -82,6 +84,8 @@ class BrowseMap(QObject):
         """Say in the place of the map how far it is."""
         if job.key not in _KEYS:
             return
+        if self._canvas.empty.button.hasFocus():  # it goes; the keys are to act on photos
+            self.wants_no_focus.emit()
         busy = job.state in (JobState.WAITING, JobState.RUNNING, JobState.PAUSED)
         self._canvas.empty.set_busy(job.title if busy else "", job.fraction)
 
