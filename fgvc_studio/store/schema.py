@@ -1,7 +1,9 @@
 """Tables and numbered migrations.
 
 `DECISIONS` are recorded by the session extension; the other tables hold facts. In ``operations``,
-``changeset`` is a zlib stream, ``items`` one of the steps between ascending int64 ids.
+``changeset`` is a zlib stream, empty where it is that of ``target`` (redo) or its inverse;
+``items`` is one of the steps between ascending int64 ids. A label's ``operation_id`` says who, when
+and which run.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ CREATE TABLE category_names (
   kind INTEGER NOT NULL, language TEXT NOT NULL);
 CREATE TABLE labels (
   item_id INTEGER PRIMARY KEY, category_id INTEGER NOT NULL, source INTEGER NOT NULL,
-  confidence REAL NOT NULL, run_id TEXT, who TEXT NOT NULL, at REAL NOT NULL);
+  confidence REAL NOT NULL, operation_id INTEGER NOT NULL);
 CREATE TABLE marks (item_id INTEGER PRIMARY KEY, marks INTEGER NOT NULL);
 CREATE TABLE splits (item_id INTEGER PRIMARY KEY, split INTEGER NOT NULL);
 CREATE TABLE rejections (
