@@ -151,6 +151,8 @@ class Categories:
                 (into, old),
             )
             writer.execute("DELETE FROM rejections WHERE category_id=?", (old,))
+            for column in ("category_id", "parent_id"):
+                writer.execute(f"UPDATE clusters SET {column}=? WHERE {column}=?", (into, old))
             writer.execute(  # a label outweighs a "not this" that came along
                 "DELETE FROM rejections WHERE category_id=?1 AND item_id IN "
                 "(SELECT item_id FROM labels WHERE category_id=?1)",
@@ -182,6 +184,8 @@ class Categories:
         recording.touch(self._items("rejections", category_id))
         writer.execute("DELETE FROM category_names WHERE category_id=?", (category_id,))
         writer.execute("DELETE FROM rejections WHERE category_id=?", (category_id,))
+        for column in ("category_id", "parent_id"):
+            writer.execute(f"UPDATE clusters SET {column}=NULL WHERE {column}=?", (category_id,))
         writer.execute("DELETE FROM categories WHERE id=?", (category_id,))
 
     def add_name(self, category_id: int, name: str, kind: NameKind, language: str = "") -> int:
