@@ -78,7 +78,7 @@ class Clusters:
     def rows(self, discovery: int) -> list[ClusterRow]:
         """The clusters of a discovery by number."""
         return [
-            ClusterRow(*row[:5], ClusterState(row[5]), *row[6:])
+            ClusterRow(*row[:5], ClusterState(row[5]), *row[6:])  # type: ignore[call-arg]
             for row in self._db.rows(
                 f"SELECT {_CLUSTER} FROM clusters WHERE discovery_id=? ORDER BY number, id",
                 (discovery,),
