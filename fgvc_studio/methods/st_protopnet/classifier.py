@@ -97,6 +97,10 @@ class Model:
         Of each prototype's source image, hex.
     evaluation : mapping
         Stage -> name -> value, on validation.
+    category_ids : tuple of int
+        Category of the project of each class; empty when there is no project.
+    training, validation : tuple of int
+        Items of the run, by number, that it learned from and was checked with.
     """
 
     net: StProtoNet
@@ -107,6 +111,9 @@ class Model:
     calibration: Calibration
     evaluation: Mapping[str, Mapping[str, float]]
     backbone: Mapping[str, str]
+    category_ids: tuple[int, ...] = ()
+    training: tuple[int, ...] = ()
+    validation: tuple[int, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Keep the model: weights and, as JSON, everything else.
@@ -127,6 +134,9 @@ class Model:
             "config": asdict(self.config),
             "shape": asdict(self.net.shape),
             "names": list(self.names),
+            "category_ids": list(self.category_ids),
+            "training": list(self.training),
+            "validation": list(self.validation),
             "calibration": asdict(self.calibration),
             "evaluation": self.evaluation,
             "prototypes": [
@@ -281,6 +291,10 @@ def load(folder: Path, backbone: Backbone) -> Classifier:
         calibration = Calibration(**{**kept, "unknown": tuple(kept["unknown"])})
         table = tuple(_projected(entry) for entry in facts["prototypes"])
         fingerprints = tuple(entry["fingerprint"] for entry in facts["prototypes"])
+        rows = {
+            name: tuple(map(int, facts.get(name, ())))
+            for name in ("category_ids", "training", "validation")
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"The model of the run {folder.name} cannot be read.", "Start a new run."
@@ -300,8 +314,9 @@ def load(folder: Path, backbone: Backbone) -> Classifier:
             "Use the backbone of that run.",
         ) from error
     model = Model(
-        net, config, names, table, fingerprints, calibration, facts["evaluation"], facts["backbone"]
-    )
+        net, config, names, table, fingerprints, calibration, facts["evaluation"],
+        facts["backbone"], **rows,
+    )  # fmt: skip
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Classifier(split, model, device)
 
