@@ -20,7 +20,7 @@ from fgvc_studio.methods.config import changed
 from fgvc_studio.methods.st_protopnet.config import StProtoConfig
 from fgvc_studio.methods.st_protopnet.evaluation import Calibration, own_best, probabilities
 from fgvc_studio.methods.st_protopnet.losses import BRANCHES
-from fgvc_studio.methods.st_protopnet.model import Shape, StProtoNet, network
+from fgvc_studio.methods.st_protopnet.model import Shape, StProtoNet, enlarged, network
 from fgvc_studio.methods.st_protopnet.projection import Patch, Projected
 from fgvc_studio.vision.backbones import Backbone
 from fgvc_studio.vision.split import Split, cut
@@ -83,6 +83,25 @@ class Evidence:
         """The two best classes and their margin."""
         order = np.argsort(-self.logits, kind="stable")
         return int(order[0]), int(order[1]), float(self.logits[order[0]] - self.logits[order[1]])
+
+
+@dataclass(frozen=True)
+class Activations:
+    """How strongly n images fire 2P prototypes, and where; trivial ones first.
+
+    Attributes
+    ----------
+    scores : ndarray (n, 2P) float32
+    cells : ndarray (n, 2P) int64
+        Place of the maximum, row by row in maps of `grid`.
+    maps : ndarray (n, 2, D, h, w) float32
+        Add-on maps of both branches before their enlargement to `grid`.
+    """
+
+    scores: NDArray[np.float32]
+    cells: NDArray[np.int64]
+    maps: NDArray[np.float32]
+    grid: tuple[int, int]
 
 
 @dataclass
@@ -166,6 +185,24 @@ class Classifier:
         self.model, self._split, self._device = model, split, device
         model.net.to(device).eval().requires_grad_(False)
         split.frozen.to(device)
+
+    def activations(self, batch: Images) -> Activations:
+        """What images (n, 3, H, W) do to every prototype, and where."""
+        scores, cells, maps = [], [], []
+        with torch.inference_mode():
+            body = self.model.net.maps(self._inputs(batch))
+            for name in BRANCHES:
+                branch = self.model.net.branch(name)
+                small = branch.small_features(body)
+                shown = branch.similarities(enlarged(small, branch.upsample))
+                score, at = shown.flatten(2).max(2)
+                scores.append(score.cpu().numpy())
+                cells.append(at.cpu().numpy())
+                maps.append(small.cpu().numpy())
+        grid = int(shown.shape[2]), int(shown.shape[3])
+        return Activations(
+            np.concatenate(scores, 1), np.concatenate(cells, 1), np.stack(maps, 1), grid
+        )
 
     def predict(self, batch: Images) -> Prediction:
         """Images (n, 3, H, W) float32, as the backbone's transform gives them."""
