@@ -10,7 +10,7 @@ import apsw
 
 DECISIONS = (
     "labels", "marks", "rejections", "splits", "categories", "category_names",
-    "discoveries", "clusters", "cluster_members",
+    "discoveries", "clusters", "cluster_members", "verdicts", "bans",
 )  # fmt: skip
 
 _VERSION_1 = """
@@ -59,6 +59,16 @@ CREATE TABLE clusters (
 CREATE TABLE cluster_members (
   discovery_id INTEGER NOT NULL, item_id INTEGER NOT NULL, cluster_id INTEGER NOT NULL,
   PRIMARY KEY (discovery_id, item_id)) WITHOUT ROWID;
+CREATE TABLE verdicts (
+  run TEXT NOT NULL, prototype INTEGER NOT NULL, verdict TEXT NOT NULL, note TEXT NOT NULL,
+  who TEXT NOT NULL, at REAL NOT NULL, item_id INTEGER NOT NULL, x REAL NOT NULL, y REAL NOT NULL,
+  branch TEXT NOT NULL, category_id INTEGER NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL,
+  PRIMARY KEY (run, prototype)) WITHOUT ROWID;
+CREATE TABLE bans (
+  run TEXT NOT NULL, prototype INTEGER NOT NULL, reason TEXT NOT NULL,
+  who TEXT NOT NULL, at REAL NOT NULL, item_id INTEGER NOT NULL, x REAL NOT NULL, y REAL NOT NULL,
+  branch TEXT NOT NULL, category_id INTEGER NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL,
+  PRIMARY KEY (run, prototype)) WITHOUT ROWID;
 CREATE TABLE operations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL,
   kind TEXT NOT NULL, verb TEXT NOT NULL, summary TEXT NOT NULL, count INTEGER NOT NULL,

@@ -38,12 +38,15 @@ class Labels:
         The user's split ``val``; all False when there is none.
     hashes : sequence of int, optional
         Perceptual hashes; equal ones count as one picture in the projection.
+    ids : tuple of int
+        Category of the project of each class; empty when there is no project.
     """
 
     classes: NDArray[np.int64]
     names: tuple[str, ...]
     validation: NDArray[np.bool_]
     hashes: Sequence[int] | None = None
+    ids: tuple[int, ...] = ()
 
 
 def labels_of(material: Material) -> Labels:
@@ -55,6 +58,7 @@ def labels_of(material: Material) -> Labels:
         tuple(material.names[int(c)] for c in categories),
         np.asarray(material.splits == Split.VAL),
         material.hashes.tolist(),
+        tuple(categories.tolist()),
     )
 
 
