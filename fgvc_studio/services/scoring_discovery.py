@@ -172,7 +172,12 @@ def compared(
 
 
 def anywhere(
-    studio: Studio, run: TrainingRun, made: Discovery, item_ids: Ids, truth: Ids, seen: Ids
+    studio: Studio,
+    run: TrainingRun,
+    made: Discovery,
+    item_ids: Ids,
+    truth: Ids,
+    seen: NDArray[np.bool_],
 ) -> Generator[Progress, None, scoring.Metrics]:
     """Task-agnostic accuracies: known categories and new clusters under one matching (v2).
 
