@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fgvc_studio.methods.st_protopnet.amending import Amender
     from fgvc_studio.methods.st_protopnet.audit import Audit
     from fgvc_studio.methods.st_protopnet.classifier import Model
+    from fgvc_studio.methods.st_protopnet.config import StProtoConfig
 
 ALIKE = 0.8
 """Cosine from which cells of other training items count as the forbidden patch, too."""
@@ -80,12 +81,21 @@ class Derivation:
         """The pictures of the run."""
         return run_pictures.of_items(self.parent.studio, self.parent.items)
 
+    @property
+    def config(self) -> StProtoConfig:
+        """The settings of the parent's training, so that last layers are chosen on validation."""
+        from fgvc_studio.methods.config import changed
+        from fgvc_studio.methods.st_protopnet.config import StProtoConfig
+
+        return changed(StProtoConfig(), dict(self.parent.run.config))
+
     def amender(self) -> Amender:
         """What changes a copy of the parent's model."""
         from fgvc_studio.methods.st_protopnet.amending import Amender
 
         return Amender(
             fresh_model(self.parent),
+            self.config,
             self.parent.backbone,
             self.pictures,
             self.runs.views(self.id),
@@ -118,14 +128,16 @@ class Derivation:
             f"Made of {self.parent.name}: {WORDS[self.by]}. Accuracy on validation "
             f"{final.get('accuracy', float('nan')):.3f}, before {before:.3f}."
         )
+        notes = [f"Scored on validation only; score it with: evaluate --run {run.id}."]
+        if not len(self.parent.bundle.validation):
+            notes.append(f"{self.parent.name} learned from the validation images, too.")
         return RunCard(
             run=run.id, method=run.method, seed=run.seed, code_version=__version__,
             backbone={"name": self.parent.backbone.name, "key": self.parent.backbone.key},
             data={"items": run.items, "splits": list(run.splits), "derived": dict(self.facts)},
             config=dict(run.config), times={"total": round(run.seconds, 2)}, losses={},
             diagnostics=flat, alarms=(), metrics={}, baseline={}, difference={}, better=None,
-            verdict=verdict,
-            notes=(f"Scored on validation only; score it with: evaluate --run {run.id}.",),
+            verdict=verdict, notes=tuple(notes),
         )  # fmt: skip
 
     def put_down(self) -> None:
@@ -211,8 +223,6 @@ def _amend(
 
 def fine_tune(parent: Opened, off: list[int]) -> Job:
     """Train on, away from forbidden patches and towards kept ones; then project as usual."""
-    from fgvc_studio.methods.config import changed
-    from fgvc_studio.methods.st_protopnet.config import StProtoConfig
     from fgvc_studio.methods.st_protopnet.trainer import StProtoTrainer
 
     audit = audit_of(parent, off)
@@ -222,12 +232,11 @@ def fine_tune(parent: Opened, off: list[int]) -> Job:
             "Forbid prototypes, or judge some to be kept, first.",
         )
     yield Progress(0, 0, "Loading the model")
-    config = changed(StProtoConfig(), dict(parent.run.config))
-    epochs = max(LEAST_EPOCHS, round(FINE_TUNE_SHARE * config.epochs))
-    config = dataclasses.replace(config, epochs=epochs, warm_epochs=0)
     made = Derivation(
         parent, "fine-tune", {"forbidden": len(audit.forbidden), "kept": len(audit.kept)}
     )
+    epochs = max(LEAST_EPOCHS, round(FINE_TUNE_SHARE * made.config.epochs))
+    config = dataclasses.replace(made.config, epochs=epochs, warm_epochs=0)
     try:
         trainer = StProtoTrainer(
             config, parent.backbone, made.pictures, made.folder, made.runs.views(made.id),

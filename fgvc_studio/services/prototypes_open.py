@@ -90,16 +90,11 @@ class Opened:
         self.studio, self.run = studio, run
         self.folder: Path = studio.training.runs.folder(run.id)
         self.items: Ids = studio.training.runs.items(run.id)
-        self.bundle: Bundle = bundles.read(self.folder, self._categories())
+        self.bundle: Bundle = bundles.read(self.folder)
         self.lock = RLock()
         self._activations: Activations | None = None
         self._classifier: Classifier | None = None
         self.kept: dict[str, tuple[Any, Any]] = {}
-
-    def _categories(self) -> Ids:
-        """Categories of the run's material: those of the classes, in their order."""
-        found = self.studio.training.runs.material(self.run.id).categories
-        return np.unique(found[found > 0])
 
     @property
     def name(self) -> str:

@@ -25,6 +25,7 @@ from fgvc_studio.methods.loop import Rows
 from fgvc_studio.methods.st_protopnet import projection
 from fgvc_studio.methods.st_protopnet.audit import Audit
 from fgvc_studio.methods.st_protopnet.classifier import Model, write_config
+from fgvc_studio.methods.st_protopnet.config import StProtoConfig
 from fgvc_studio.methods.st_protopnet.data import Labels, divide
 from fgvc_studio.methods.st_protopnet.feed import Feed
 from fgvc_studio.methods.st_protopnet.finishing import Finisher
@@ -48,6 +49,8 @@ class Amender:
     ----------
     model : Model
         Its network is changed in place: give one that was loaded for this.
+    config : StProtoConfig
+        Of the new model; only what concerns the last layers and the calibration is used.
     cache : Path
         For the views; deleted by `drop_cache`.
     """
@@ -55,6 +58,7 @@ class Amender:
     def __init__(
         self,
         model: Model,
+        config: StProtoConfig,
         backbone: Backbone,
         pictures: Pictures,
         cache: Path,
@@ -64,7 +68,7 @@ class Amender:
         threads: int = 1,
     ) -> None:
         self.model, self.backbone, self.pictures, self.labels = model, backbone, pictures, labels
-        self.seed, self.config = seed, dataclasses.replace(model.config, random_views=0)
+        self.seed, self.config = seed, config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.split = cut(backbone, self.config.train)
         self.split.frozen.to(self.device)

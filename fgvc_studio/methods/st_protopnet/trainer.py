@@ -17,7 +17,7 @@ from fgvc_studio.domain.runs import StepReport
 from fgvc_studio.methods import checkpoints, diagnostics
 from fgvc_studio.methods.loop import Loop, Rows, Sampler, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
-from fgvc_studio.methods.st_protopnet import initialise
+from fgvc_studio.methods.st_protopnet import initialise, judging
 from fgvc_studio.methods.st_protopnet.audit import Audit
 from fgvc_studio.methods.st_protopnet.classifier import Classifier, Model, write_config
 from fgvc_studio.methods.st_protopnet.config import StProtoConfig
@@ -108,6 +108,7 @@ class StProtoTrainer:
         self.learner: StProtoLearner | None = None
         self.division: Division | None = None
         self.model: Model | None = None
+        self._unprojected: judging.Parts = {}
         self.evaluation: dict[str, dict[str, float]] = {}
 
     @property
@@ -230,6 +231,7 @@ class StProtoTrainer:
             raise RuntimeError("nothing was trained")
         if self.runtime.main:
             self.model.save(self.folder)
+            judging.keep(self.folder, self._unprojected)
         self.cache.close()
         return Classifier(self.split, self.model, self.runtime.device)
 
@@ -241,6 +243,7 @@ class StProtoTrainer:
     # ---- projection and last layers --------------------------------------------------------
     def _last_stages(self, finisher: Finisher) -> Iterator[tuple[dict[str, float], Values]]:
         """(losses, diagnostics) of each step after the joint stage."""
+        self._unprojected = judging.unprojected(finisher.net)
         for losses in finisher.project():
             yield losses, {}
         yield from finisher.train_last()
