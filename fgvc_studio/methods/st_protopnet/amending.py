@@ -21,10 +21,11 @@ import torch
 from torch.nn import functional as F
 
 from fgvc_studio.domain.records import Progress
+from fgvc_studio.methods import checkpoints
 from fgvc_studio.methods.loop import Rows
 from fgvc_studio.methods.st_protopnet import projection
 from fgvc_studio.methods.st_protopnet.audit import Audit
-from fgvc_studio.methods.st_protopnet.classifier import Model, write_config
+from fgvc_studio.methods.st_protopnet.classifier import Model
 from fgvc_studio.methods.st_protopnet.config import StProtoConfig
 from fgvc_studio.methods.st_protopnet.data import Labels, divide
 from fgvc_studio.methods.st_protopnet.feed import Feed
@@ -139,7 +140,7 @@ class Amender:
             The disk is full or read-only.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        write_config(folder, self.config, self.backbone)
+        checkpoints.write_config(folder, "st_protopnet", self.config, self.backbone)
         self.model.save(folder)
 
     def drop_cache(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +14,12 @@ from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Progress, Skipped
 from fgvc_studio.domain.runs import StepReport
 from fgvc_studio.methods import checkpoints, diagnostics
+from fgvc_studio.methods.cached_views import CachedViews
 from fgvc_studio.methods.loop import Loop, Rows, Sampler, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
 from fgvc_studio.methods.st_protopnet import initialise, judging
 from fgvc_studio.methods.st_protopnet.audit import Audit
-from fgvc_studio.methods.st_protopnet.classifier import Classifier, Model, write_config
+from fgvc_studio.methods.st_protopnet.classifier import Classifier, Model
 from fgvc_studio.methods.st_protopnet.config import StProtoConfig
 from fgvc_studio.methods.st_protopnet.data import (
     BalancedSampler,
@@ -40,7 +40,6 @@ from fgvc_studio.vision.view_cache import ViewCache
 from fgvc_studio.vision.views import CLEAN, Pictures, ViewMaker
 
 RESUME = "resume.safetensors"
-_FREE_EVERY = 64
 
 
 class StProtoTrainer:
@@ -98,10 +97,10 @@ class StProtoTrainer:
             plan[TURNED] = (turned, config.random_views)
         stored = ViewMaker(pictures, self.split, plan, seed, threads)
         self.cache: ViewCache = stored.cache(cache)
+        self.views = CachedViews(pictures, self.cache, self.runtime)
         fresh = ViewMaker(pictures, self.split, {TURNED: (turned, 1)}, seed, threads)
         live = config.train == "all"
         self.feed = Feed(self.cache, fresh if live else None, self.runtime.device)
-        self.skipped: list[Skipped] = []
         self._usable: Rows = np.arange(len(pictures))
         self._save_every = save_every
         self.loop: Loop | None = None
@@ -117,34 +116,19 @@ class StProtoTrainer:
         return self.config.dim
 
     @property
+    def skipped(self) -> list[Skipped]:
+        """Pictures that could not be read."""
+        return self.views.skipped
+
+    @property
     def estimate(self) -> dict[str, int]:
-        """What the expert is told before the start: items, views per item, bytes on disk."""
-        views = sum(kind.views for kind in self.cache.kinds.values())
-        return {
-            "items": len(self.pictures),
-            "views_per_item": views,
-            "cache_bytes": self.cache.total_bytes,
-            "cache_bytes_to_write": self.cache.needed_bytes,
-        }
+        """See `CachedViews.estimate`."""
+        return self.views.estimate
 
     def prepare(self) -> Iterator[Progress]:
         """Fill the view cache, going on where it was; may be left after any report."""
-        self.cache.open()
-        world, rank = self.runtime.world, self.runtime.rank
-        missing = self.cache.missing()
-        mine = missing[rank::world]
-        done = len(self.pictures) - len(missing)
-        text = f"Preparing views ({self.cache.total_bytes / 1e6:,.0f} MB)"
-        yield Progress(done, len(self.pictures), text)
-        for count, (row, reason) in enumerate(self.cache.fill(mine), 1):
-            if reason:
-                self.skipped.append(Skipped(str(self.pictures.paths[row]), reason))
-            if count % _FREE_EVERY == 0:
-                self.cache.check_disk()
-            yield Progress(done + count * world, len(self.pictures), text)
-        self.cache.flush()
-        self.runtime.wait()
-        self._usable = np.setdiff1d(np.arange(len(self.pictures)), self.cache.unreadable())
+        yield from self.views.fill()
+        self._usable = self.views.readable()
         diagnostics.least_items(len(self._usable))
 
     def steps(self) -> Iterator[StepReport]:
@@ -207,7 +191,7 @@ class StProtoTrainer:
         )
         if runtime.main:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_config(self.folder, config, self.backbone)
+            checkpoints.write_config(self.folder, "st_protopnet", config, self.backbone)
         if resumed:
             self.loop.load(checkpoints.load_state(self.folder / RESUME))
         total = self.loop.total + shape.classes + config.last_layer_epochs + 1
@@ -237,8 +221,7 @@ class StProtoTrainer:
 
     def drop_cache(self) -> None:
         """Delete the views of this run."""
-        self.cache.close()
-        shutil.rmtree(self.cache.folder, ignore_errors=True)
+        self.views.drop()
 
     # ---- projection and last layers --------------------------------------------------------
     def _last_stages(self, finisher: Finisher) -> Iterator[tuple[dict[str, float], Values]]:
