@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Progress
+from fgvc_studio.services.processes import process_rank
 from fgvc_studio.store.arrays import write_atomic
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Counter:
             "curve": [found.curve.counts.tolist(), found.curve.scores.tolist()],
             "stability": found.stability.tolist(),
         }
-        write_atomic(self._folder / ESTIMATE, json.dumps(facts, indent=2).encode())
+        if process_rank() == 0:
+            write_atomic(self._folder / ESTIMATE, json.dumps(facts, indent=2).encode())
         return found.count, found.low, found.high
 
 

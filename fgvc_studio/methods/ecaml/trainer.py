@@ -22,7 +22,7 @@ from fgvc_studio.methods.ecaml.batches import CategorySampler, hidden_categories
 from fgvc_studio.methods.ecaml.config import LEAST_FOR_LDA, EcamlConfig, resolved
 from fgvc_studio.methods.ecaml.features import Features
 from fgvc_studio.methods.ecaml.learner import SCORE, EcamlLearner, embedded
-from fgvc_studio.methods.ecaml.model import EcamlNetwork
+from fgvc_studio.methods.ecaml.model import EcamlNetwork, rebuilt
 from fgvc_studio.methods.ecaml.start import Start, discriminants, start
 from fgvc_studio.methods.loop import Loop, Rows
 from fgvc_studio.methods.runtime import Runtime
@@ -176,11 +176,11 @@ class EcamlTrainer:
 
     def finish(self) -> embedder.EcamlEmbedder:
         """Keep the metric and its read-out, and give it for use."""
-        if self.learner is None or not self.results:
+        last = self.results.get(plan.FINAL) or self.results.get(plan.TRAINED)
+        if last is None:
             raise RuntimeError("nothing was trained")
-        last = self.results.get(plan.FINAL) or self.results[plan.TRAINED]
-        self.network = self.learner.network
-        self.network.load_state_dict(last["network"])
+        self.network = rebuilt(self._fresh_split(), last["network"])
+        self.network.to(self.runtime.device)
         self._scored = self._spaces()
         if self.runtime.main:
             embedder.save(self.folder, self.network, self.config, self.backbone)
@@ -261,8 +261,7 @@ class EcamlTrainer:
 
     def _network(self, config: EcamlConfig, rows: Rows, seed: int, batch: int) -> EcamlNetwork:
         """A network at step 0, with a tail of its own."""
-        split = dataclasses.replace(self.split, rest=copy.deepcopy(self.split.rest))
-        split.rest.to(self.runtime.device)
+        split = self._fresh_split()
         if split.train == "all" and batch // self.runtime.world >= _LIVE_NORMS_FROM:
             split.rest.live_norms = True
         made = start(config, self._pooled(rows), self.labels[rows], self._all_pooled(), seed)
@@ -273,6 +272,12 @@ class EcamlTrainer:
             converted: EcamlNetwork = nn.SyncBatchNorm.convert_sync_batchnorm(network)
             return converted
         return network
+
+    def _fresh_split(self) -> Split:
+        """The cut with a tail of its own, as the backbone has it."""
+        split = dataclasses.replace(self.split, rest=copy.deepcopy(self.split.rest))
+        split.rest.to(self.runtime.device)
+        return split
 
     def _look(self, vectors: Tensor) -> dict[str, float]:
         found = readout.scores(vectors.numpy(), self.labels[self.parts.hidden], groups=False)

@@ -238,3 +238,36 @@ def test_the_verbs(few, capsys):
     assert [r["run"] for r in answer["runs"]] == ["crkd-1", "st-protopnet-1"]
     assert verb("runs", path, "discard", "st-protopnet-1")[1]["state"] == "discarded"
     assert not (path / "runs" / "st-protopnet-1" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "word", "settings"),
+    [("st-protopnet", "Judging with", PROTO), ("crkd", "Judging the", CRKD)],
+)
+def test_a_run_stopped_after_its_training_is_concluded(few, method, word, settings):
+    few.labelling.unlabel(np.arange(17, 25))
+    job = few.training.run(method, train="head", settings=settings)
+    leave_at(job, word)
+    (run,) = few.training.runs.all()
+    assert run.state is RunState.RUNNING and not few.review.discoveries()
+    _, result = finish(few.training.run(method, resume=run.id))
+    assert result.card.metrics and few.training.runs.get(run.id).state is RunState.FINISHED
+    assert len(few.review.discoveries()) == (method == "crkd")
+
+
+def test_ecaml_stopped_while_it_embeds_is_concluded(many):
+    job = many.training.run("ecaml", train="head", settings=ECAML)
+    leave_at(job, "Embedding")
+    run = many.training.runs.all()[-1]
+    assert run.state is RunState.RUNNING
+    _, result = finish(many.training.run("ecaml", resume=run.id))
+    assert result.card.findings and many.exploring.space(run.id).info.complete
+
+
+def leave_at(job, word):
+    """Close a run's job at the first report that begins so."""
+    for report in job:
+        if report.text.startswith(word):
+            job.close()
+            return
+    raise AssertionError(word)
