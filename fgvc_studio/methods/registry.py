@@ -26,7 +26,11 @@ SPACE, CLASSIFIER, CLUSTERS = "space", "classifier", "clusters"
 
 
 class Trainer(Protocol):
-    """What a run needs of a method; made by `Method.trainer`."""
+    """What a run needs of a method; made by `Method.trainer`.
+
+    It may also have ``notes``, a tuple of sentences for the card, and ``findings()``, which gives
+    after `finish` what has the fields of a `domain.runs.Comparison`, or None.
+    """
 
     skipped: list[Skipped]
 
@@ -121,9 +125,13 @@ def _ecaml_trainer(*parts: Any, **options: Any) -> Trainer:
 def _st_protopnet_trainer(*parts: Any, **options: Any) -> Trainer:
     from fgvc_studio.methods.st_protopnet.data import labels_of
     from fgvc_studio.methods.st_protopnet.trainer import StProtoTrainer
+    from fgvc_studio.methods.st_protopnet.two_fits import TwoFits
 
     *common, material = parts
-    return StProtoTrainer(*common, labels=labels_of(material), **options)
+    config, labels = common[0], labels_of(material)
+    again = {"yes": True, "no": False}.get(config.final_fit, bool(labels.validation.any()))
+    made = TwoFits if again and not config.refit else StProtoTrainer
+    return made(*common, labels=labels, **options)
 
 
 def _crkd_trainer(*parts: Any, **options: Any) -> Trainer:

@@ -14,6 +14,7 @@ from fgvc_studio.services.exploring import Exploring
 from fgvc_studio.services.exporting import Exporting
 from fgvc_studio.services.ingest import Ingest
 from fgvc_studio.services.labelling import Labelling
+from fgvc_studio.services.opinions import Opinions
 from fgvc_studio.services.prototypes import Prototypes
 from fgvc_studio.services.review import Review
 from fgvc_studio.services.training import Training
@@ -45,6 +46,7 @@ class Studio:
         self.training = Training(self)
         self.review = Review(self)
         self.prototypes = Prototypes(self)
+        self.opinions = Opinions(self)
 
     @classmethod
     def create(cls, path: Path, *, name: str | None = None, who: str | None = None) -> Studio:

@@ -22,7 +22,7 @@ from fgvc_studio.methods.ecaml.batches import CategorySampler, hidden_categories
 from fgvc_studio.methods.ecaml.config import LEAST_FOR_LDA, EcamlConfig, resolved
 from fgvc_studio.methods.ecaml.features import Features
 from fgvc_studio.methods.ecaml.learner import SCORE, EcamlLearner, embedded
-from fgvc_studio.methods.ecaml.model import EcamlNetwork
+from fgvc_studio.methods.ecaml.model import EcamlNetwork, rebuilt
 from fgvc_studio.methods.ecaml.start import Start, discriminants, start
 from fgvc_studio.methods.loop import Loop, Rows
 from fgvc_studio.methods.runtime import Runtime
@@ -99,7 +99,7 @@ class EcamlTrainer:
     @property
     def skipped(self) -> list[Skipped]:
         """Pictures that could not be read."""
-        return self.features.skipped
+        return self.features.views.skipped
 
     @property
     def dim(self) -> int:
@@ -111,12 +111,9 @@ class EcamlTrainer:
     @property
     def estimate(self) -> dict[str, int]:
         """What the expert is told before the start; sizes in bytes."""
-        cache, labels = self.features.cache, self.labels
+        labels = self.labels
         return {
-            "items": len(labels),
-            "views_per_item": sum(kind.views for kind in cache.kinds.values()),
-            "cache_bytes": cache.total_bytes,
-            "cache_bytes_to_write": cache.needed_bytes,
+            **self.features.views.estimate,
             "categories": len(np.unique(labels)),
             "categories_left_out": len(self.left_out),
             "categories_hidden": len(np.unique(labels[self.parts.hidden])),
@@ -141,8 +138,8 @@ class EcamlTrainer:
 
     def prepare(self) -> Iterator[Progress]:
         """Fill the view cache, going on where it was; may be left after any report."""
-        yield from self.features.prepare()
-        self.parts = self._parted(self.features.readable())
+        yield from self.features.views.fill()
+        self.parts = self._parted(self.features.views.readable())
         diagnostics.least_items(len(self.parts.learned))
 
     def steps(self) -> Iterator[StepReport]:
@@ -155,7 +152,7 @@ class EcamlTrainer:
         """
         if self.runtime.main:
             self.folder.mkdir(parents=True, exist_ok=True)
-            embedder.write_config(self.folder, self.config, self.backbone)
+            checkpoints.write_config(self.folder, "ecaml", self.config, self.backbone)
         kept: Mapping[str, Any] = {}
         if (self.folder / RESUME).is_file():
             kept = checkpoints.load_state(self.folder / RESUME)
@@ -179,11 +176,11 @@ class EcamlTrainer:
 
     def finish(self) -> embedder.EcamlEmbedder:
         """Keep the metric and its read-out, and give it for use."""
-        if self.learner is None or not self.results:
+        last = self.results.get(plan.FINAL) or self.results.get(plan.TRAINED)
+        if last is None:
             raise RuntimeError("nothing was trained")
-        last = self.results.get(plan.FINAL) or self.results[plan.TRAINED]
-        self.network = self.learner.network
-        self.network.load_state_dict(last["network"])
+        self.network = rebuilt(self._fresh_split(), last["network"])
+        self.network.to(self.runtime.device)
         self._scored = self._spaces()
         if self.runtime.main:
             embedder.save(self.folder, self.network, self.config, self.backbone)
@@ -199,7 +196,7 @@ class EcamlTrainer:
 
     def drop_cache(self) -> None:
         """Delete the views of this run."""
-        self.features.drop()
+        self.features.views.drop()
 
     # ---- one training ----------------------------------------------------------------------
     def _train(self, phase: plan.Phase, kept: Mapping[str, Any] | None) -> Iterator[StepReport]:
@@ -264,8 +261,7 @@ class EcamlTrainer:
 
     def _network(self, config: EcamlConfig, rows: Rows, seed: int, batch: int) -> EcamlNetwork:
         """A network at step 0, with a tail of its own."""
-        split = dataclasses.replace(self.split, rest=copy.deepcopy(self.split.rest))
-        split.rest.to(self.runtime.device)
+        split = self._fresh_split()
         if split.train == "all" and batch // self.runtime.world >= _LIVE_NORMS_FROM:
             split.rest.live_norms = True
         made = start(config, self._pooled(rows), self.labels[rows], self._all_pooled(), seed)
@@ -276,6 +272,12 @@ class EcamlTrainer:
             converted: EcamlNetwork = nn.SyncBatchNorm.convert_sync_batchnorm(network)
             return converted
         return network
+
+    def _fresh_split(self) -> Split:
+        """The cut with a tail of its own, as the backbone has it."""
+        split = dataclasses.replace(self.split, rest=copy.deepcopy(self.split.rest))
+        split.rest.to(self.runtime.device)
+        return split
 
     def _look(self, vectors: Tensor) -> dict[str, float]:
         found = readout.scores(vectors.numpy(), self.labels[self.parts.hidden], groups=False)
