@@ -12,6 +12,7 @@ from fgvc_studio.services.embedding import Embedding
 from fgvc_studio.services.evaluating import Evaluating
 from fgvc_studio.services.exploring import Exploring
 from fgvc_studio.services.exporting import Exporting
+from fgvc_studio.services.guiding import Guiding
 from fgvc_studio.services.ingest import Ingest
 from fgvc_studio.services.labelling import Labelling
 from fgvc_studio.services.opinions import Opinions
@@ -44,6 +45,7 @@ class Studio:
         self.evaluating = Evaluating(self)
         self.exporting = Exporting(self)
         self.training = Training(self)
+        self.guiding = Guiding(self)
         self.review = Review(self)
         self.prototypes = Prototypes(self)
         self.opinions = Opinions(self)
