@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import apsw
 
-DECISIONS = ("labels", "marks", "rejections", "splits", "categories", "category_names")
+DECISIONS = (
+    "labels",
+    "marks",
+    "rejections",
+    "splits",
+    "categories",
+    "category_names",
+    "choices",
+)
 
 _VERSION_1 = """
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -44,6 +52,7 @@ CREATE TABLE marks (item_id INTEGER PRIMARY KEY, marks INTEGER NOT NULL);
 CREATE TABLE splits (item_id INTEGER PRIMARY KEY, split INTEGER NOT NULL);
 CREATE TABLE rejections (
   item_id INTEGER NOT NULL, category_id INTEGER NOT NULL, PRIMARY KEY (item_id, category_id));
+CREATE TABLE choices (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE operations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL,
   kind TEXT NOT NULL, verb TEXT NOT NULL, summary TEXT NOT NULL, count INTEGER NOT NULL,
