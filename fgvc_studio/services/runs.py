@@ -45,9 +45,12 @@ class Runs:
         found = []
         for path in self._root.glob(f"*/{RUN}"):
             try:
-                found.append(msgspec.json.decode(path.read_bytes(), type=TrainingRun))
+                run = msgspec.json.decode(path.read_bytes(), type=TrainingRun)
             except (OSError, msgspec.DecodeError):
                 continue
+            if run.state is RunState.FINISHED and self._studio.choosing.kept(run.id):
+                run = dataclasses.replace(run, state=RunState.KEPT)
+            found.append(run)
         return sorted(found, key=lambda run: run.created)
 
     def get(self, run_id: str) -> TrainingRun:
@@ -171,7 +174,7 @@ class Runs:
 
     # ---- decisions -------------------------------------------------------------------------
     def keep(self, run_id: str) -> TrainingRun:
-        """Use a run's space for the map and the search.
+        """Use a run's space for the map and the search; an operation that can be undone.
 
         Raises
         ------
@@ -183,10 +186,8 @@ class Runs:
             raise UserError(
                 f"The run {run_id} is {run.state} and cannot be kept.", "Finish it, or train again."
             )
-        if run.space:
-            self._studio.store.set_setting("space", run.space)
-            self._studio.bus.publish(SpaceChanged(run.space))
-        return self._in_state(run, RunState.KEPT)
+        self._studio.choosing.keep_run(run_id, run.space)
+        return self.get(run_id)
 
     def discard(self, run_id: str) -> TrainingRun:
         """Delete a run's space, model and caches; its card stays."""
@@ -200,8 +201,8 @@ class Runs:
         store = self._studio.store
         if run.space and any(s.name == run.space for s in store.arrays.spaces()):
             store.arrays.drop_space(run.space)
-            if store.get_setting("space") == run.space:
-                store.set_setting("space", run.base_space)
+            if self._studio.choosing.space() == run.space:
+                self._studio.choosing.roll_back(run.space, run.base_space, run_id)
             self._studio.bus.publish(SpaceChanged(run.space))
         return self._in_state(run, RunState.DISCARDED)
 
