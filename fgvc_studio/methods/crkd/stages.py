@@ -23,8 +23,8 @@ from fgvc_studio.methods.crkd import gate, proposals
 from fgvc_studio.methods.crkd.config import CrkdConfig
 from fgvc_studio.methods.crkd.learner import DiscoverLearner, KnownLearner
 from fgvc_studio.methods.crkd.material import Material
-from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork
-from fgvc_studio.methods.crkd.rounds import start_at_centres
+from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork, Reduced
+from fgvc_studio.methods.crkd.rounds import grouped, start_at_centres
 from fgvc_studio.methods.crkd.source import Source, frozen_vectors
 from fgvc_studio.methods.loop import Loop, Rows, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
@@ -214,9 +214,15 @@ class Stages:
         network = self.material.novel_network(self.done[KNOWN]["network"], self.novel).to(
             self.runtime.device
         )
-        if c.start == "kmeans":
-            parts = [self.teacher.features(x) for x in self.source.clean(self.pool)]
-            start_at_centres(network, torch.cat(parts), self.seed)
+        start = None
+        if c.start != "random":
+            with torch.no_grad():
+                parts = [self.teacher.features(x) for x in self.source.clean(self.pool)]
+                looks = [self.teacher.body(x) for x in self.source.clean(self.pool)]
+            groups = grouped(torch.cat(looks), self.novel, c.start, self.seed)
+            start_at_centres(network, torch.cat(parts), self.seed, groups)
+            start = torch.full((len(rows),), -1)
+            start[torch.from_numpy(np.searchsorted(rows, self.pool))] = groups
         preview = self.pool
         if len(preview) > _PREVIEW:
             order = np.random.default_rng(self.seed).permutation(len(preview))
@@ -238,6 +244,7 @@ class Stages:
             seed=mixed_seed(self.seed, DISCOVER),
             epochs=epochs,
             warmup=c.warmup,
+            start=start,
         )
         self.learner = learner
 
@@ -252,8 +259,11 @@ class Stages:
         self, rows: Rows, labels: NDArray[np.int64], classes: int, held: Rows | None, word: str
     ) -> KnownLearner:
         c = self.config
+        network = self.material.known_network(classes)
+        if isinstance(network.body, Reduced):
+            network.body.whitening.set(self.material.reduction(rows))
         learner = KnownLearner(
-            self.material.known_network(classes),
+            network,
             c,
             self.runtime,
             self.material.fetch(rows),
