@@ -95,6 +95,8 @@ class RunCard:
         Metric name -> paired difference trained - frozen with its interval.
     verdict : str
         Whether the trained space is better than the frozen one, in plain words.
+    blind_test : mapping
+        Score of the expert's blind test between both spaces; empty when none was done.
     """
 
     run: str
@@ -114,3 +116,4 @@ class RunCard:
     better: bool | None
     verdict: str
     notes: tuple[str, ...] = ()
+    blind_test: Mapping[str, object] = field(default_factory=dict)

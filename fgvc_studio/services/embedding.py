@@ -137,6 +137,20 @@ class Embedding:
             raise UserError(f"There is no space {found}.", f"Spaces: {', '.join(names)}.")
         return found
 
+    def choose(self, name: str) -> None:
+        """Let map, search and suggestions use this space from now on.
+
+        Raises
+        ------
+        UserError
+            There is no such space, or it holds no vectors.
+        """
+        found = self.space(name)
+        if not next(s.done for s in self.spaces() if s.name == found):
+            raise UserError(f"The space {found} holds no vectors yet.", "Compute embeddings first.")
+        self._studio.store.set_setting("space", found)
+        self._studio.bus.publish(SpaceChanged(found))
+
     def run(
         self,
         backbone: str = "lite0",
