@@ -55,6 +55,7 @@ class Job:
     diagnostics: dict[str, float] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
     made: Any = None
+    ended_early: bool = False
 
     @property
     def seconds(self) -> float:
@@ -128,6 +129,9 @@ class Concluding:
         if "all" in run.splits or "test" in run.splits:
             labels = "with" if job.method.uses_labels else "without"
             notes.append(f"Items of the split test were seen in training ({labels} labels).")
+        if job.ended_early and job.last is not None:
+            step, total = job.last.step, job.last.total
+            notes.append(f"Ended early by wish, after {step:,} of {total:,} steps.")
         return RunCard(
             run=run.id,
             method=run.method,

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 LEAST_FREE = 2_000_000_000
 """Bytes that a run leaves free on the disk; the view cache refuses otherwise."""
-_LEAST = {"ecaml": 2, "st-protopnet": 2}
 _MEASURED = 48
 _STEPS = 4
 _LONGEST_S = 10.0
@@ -112,14 +111,16 @@ def participants(
         Nobody.
     """
     ids = training_material.chosen_items(studio, method, splits, items)
-    category = training_material.usable_labels(studio)[ids - 1]
-    present, counts = np.unique(category[category > 0], return_counts=True)
+    every = training_material.chosen_items(studio, replace(method, least=1), splits, items)
+    labels = training_material.usable_labels(studio)
+    present, counts = np.unique(labels[every - 1], return_counts=True)
+    present, counts = present[present > 0], counts[present > 0]
     names = [studio.catalogue.name(int(c)) for c in present]
-    least = _LEAST.get(method.name, 1)
+    least = method.least
     pairs = sorted(zip(names, counts.tolist(), strict=True))
     return Participants(
         items=len(ids),
-        labelled=int((category > 0).sum()),
+        labelled=int((labels[ids - 1] > 0).sum()),
         taking=tuple((n, k) for n, k in pairs if k >= least),
         left_out=tuple((n, k) for n, k in pairs if k < least),
         least=least,
@@ -284,7 +285,7 @@ def _few(category: Ids, method: Method) -> Ids:
     rows: list[int] = []
     for chosen in present[np.argsort(-counts, kind="stable")]:
         mine = np.flatnonzero(category == chosen)
-        if len(mine) < _LEAST.get(method.name, 1) or len(rows) >= room:
+        if len(mine) < method.least or len(rows) >= room:
             continue
         rows += mine[:4].tolist()
     if method.items != LABELLED:

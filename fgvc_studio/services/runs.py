@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import SpaceChanged
 from fgvc_studio.domain.runs import RunCard, RunState, StepReport, TrainingRun
+from fgvc_studio.services import live_map
 from fgvc_studio.services.training_material import MATERIAL, Snapshot
 from fgvc_studio.store.arrays import write_atomic
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 RUN, CARD, METRICS = "run.json", "card.json", "metrics.jsonl"
-_LIGHT = (RUN, CARD, METRICS, MATERIAL)
+_LIGHT = (RUN, CARD, METRICS, MATERIAL, live_map.FILE)
 """What stays of a discarded run."""
 _FLUSH_EVERY = 1.0
 
@@ -169,8 +170,8 @@ class Runs:
         return found
 
     # ---- decisions -------------------------------------------------------------------------
-    def keep(self, run_id: str) -> TrainingRun:
-        """Use a run's space for the map and the search.
+    def keep(self, run_id: str, *, use: bool = True) -> TrainingRun:
+        """Keep a run; `use` takes its space for the map and the search.
 
         Raises
         ------
@@ -182,7 +183,7 @@ class Runs:
             raise UserError(
                 f"The run {run_id} is {run.state} and cannot be kept.", "Finish it, or train again."
             )
-        if run.space:
+        if run.space and use:
             self._studio.store.set_setting("space", run.space)
             self._studio.bus.publish(SpaceChanged(run.space))
         return self._in_state(run, RunState.KEPT)

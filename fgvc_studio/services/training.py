@@ -14,7 +14,7 @@ from fgvc_studio.domain.records import Progress
 from fgvc_studio.domain.runs import RunCard, RunState, TrainingRun
 from fgvc_studio.methods import registry
 from fgvc_studio.methods.config import changed
-from fgvc_studio.services import run_pictures, training_material
+from fgvc_studio.services import live_map, run_pictures, training_material
 from fgvc_studio.services.concluding import Concluding, Job
 from fgvc_studio.services.embedding import default_threads
 from fgvc_studio.services.runs import MetricsLog, Runs
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fgvc_studio.vision.backbones import Backbone
 
 DEFAULT_SPLITS = ("train", "val")
+ENOUGH = "enough"
+"""File in the folder of a run that is to end early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Training:
         space: str | None = None,
         seed: int = 0,
         settings: Mapping[str, object] | None = None,
+        items: training_material.Ids | None = None,
         resume: str | None = None,
         threads: int = 0,
     ) -> Generator[Progress, None, TrainResult | None]:
@@ -86,6 +89,8 @@ class Training:
             the default backbone when there is none.
         settings : mapping, optional
             Hyper-parameters by name, over the preset.
+        items : ndarray int64, optional
+            Only these items of the splits may take part.
         resume : str, optional
             Id of an unfinished run; the other arguments are then those of that run.
 
@@ -111,7 +116,7 @@ class Training:
         elif following:
             run = None  # the first process makes the run and tells its id
         else:
-            item_ids = training_material.chosen_items(self._studio, chosen, splits)
+            item_ids = training_material.chosen_items(self._studio, chosen, splits, items)
             config = changed(chosen.preset(preset, len(item_ids), train), settings or {})
             base = yield from training_material.frozen_space(self._studio, space)
             kept = training_material.snapshot(self._studio, item_ids, base)
@@ -119,6 +124,22 @@ class Training:
             kept.save(self.runs.folder(run.id))
             self.runs.save(run)
         return (yield from self._work(chosen, run, used))
+
+    def enough(self, run_id: str) -> None:
+        """Let a run at work end as soon as what it learned can be used; kept over a restart.
+
+        Raises
+        ------
+        UserError
+            There is no such run, or its method learns all or nothing.
+        """
+        run = self.runs.get(run_id)
+        if not registry.get(run.method).ends_early:
+            raise UserError(
+                f"A run of {run.method} is of no use before its end.",
+                "Let it go on, or stop it for now.",
+            )
+        (self.runs.folder(run_id) / ENOUGH).touch()
 
     def _work(
         self, method: Method, run: TrainingRun | None, threads: int
@@ -172,6 +193,8 @@ class Training:
     def _train(self, job: Job) -> Generator[Progress, None, None]:
         log = MetricsLog(self.runs.folder(job.run.id)) if job.main else None
         started, first = time.monotonic(), 0
+        enough = self.runs.folder(job.run.id) / ENOUGH
+        pictures = live_map.LiveMap(self.runs.folder(job.run.id))
         try:
             for report in job.trainer.steps():
                 if log is not None:
@@ -188,6 +211,7 @@ class Training:
                     "seconds_left": pace * (report.total - report.step),
                     **({"diagnostics": dict(report.diagnostics)} if report.diagnostics else {}),
                     **({"alarms": list(report.alarms)} if report.alarms else {}),
+                    **pictures.looked(job.trainer, report, job.material.item_ids),
                 }
                 text = f"Training {job.run.id}"
                 if report.alarms:
@@ -200,6 +224,9 @@ class Training:
                     report.safe_point,
                     detail,
                 )
+                if not job.ended_early and enough.exists():
+                    job.ended_early = True
+                    job.trainer.enough()
         finally:
             if log is not None:
                 log.flush()
@@ -207,13 +234,16 @@ class Training:
 
     def _conclude(self, job: Job) -> Generator[Progress, None, TrainResult]:
         card = yield from self.concluding.conclude(job)
-        total = job.last.total if job.last else job.run.total
+        step, total = job.run.step, job.run.total
+        if job.last is not None:
+            step, total = job.last.step, job.last.total
         job.run = dataclasses.replace(
-            job.run, state=RunState.FINISHED, seconds=job.seconds, step=total, total=total
+            job.run, state=RunState.FINISHED, seconds=job.seconds, step=step, total=total
         )
         self.runs.save(job.run)
         job.trainer.drop_cache()
-        (self.runs.folder(job.run.id) / "resume.safetensors").unlink(missing_ok=True)
+        for name in ("resume.safetensors", ENOUGH):
+            (self.runs.folder(job.run.id) / name).unlink(missing_ok=True)
         return TrainResult(job.run.id, job.run.space, card, job.run.seconds)
 
     def _put_down(self, job: Job) -> None:

@@ -101,7 +101,7 @@ class RunHistory:
                 self._note(report.done, detail)
             frame = detail.get("frame")
             if isinstance(frame, Frame):
-                self._frames = [f for f in self._frames if f.epoch < frame.epoch] + [frame]
+                self._frames = [f for f in self._frames if f.step < frame.step] + [frame]
                 self._version += 1
 
     def load(self, records: Iterable[Mapping[str, Any]], frames: Iterable[Frame] = ()) -> None:

@@ -172,9 +172,7 @@ class BlindTest(QWidget):
     def _ask(self) -> None:
         place = len(self.answers)
         trial = self.trials[place]
-        self.count.setText(
-            self.tr("{n} of {total}").format(n=place + 1, total=len(self.trials))
-        )
+        self.count.setText(self.tr("{n} of {total}").format(n=place + 1, total=len(self.trials)))
         self._show_item(self.image, trial.item_id)
         for strip, ids in zip(self.strips, (trial.first, trial.second), strict=True):
             strip.set_tiles([Tile(int(i)) for i in ids])

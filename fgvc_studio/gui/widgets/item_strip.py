@@ -81,9 +81,7 @@ class _Cell(QPushButton):
         p.setFont(font)
         p.setPen(QColor(t.text if self.underMouse() else t.muted))
         strip = QRect(0, self._side + 2, self.width(), _CAPTION - 2)
-        text = p.fontMetrics().elidedText(
-            tile.caption, Qt.TextElideMode.ElideMiddle, strip.width()
-        )
+        text = p.fontMetrics().elidedText(tile.caption, Qt.TextElideMode.ElideMiddle, strip.width())
         p.drawText(strip, Qt.AlignmentFlag.AlignVCenter, text)
         if self.hasFocus() or self.underMouse():
             p.setPen(QPen(QColor(t.accent), 2))

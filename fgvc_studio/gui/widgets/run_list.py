@@ -60,9 +60,7 @@ class _Delegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         return QSize(200, _HEIGHT)
 
-    def paint(
-        self, p: QPainter, option: QStyleOptionViewItem, index: QModelIndex
-    ) -> None:
+    def paint(self, p: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         t, row = theme.current(), index.data(_ROLE)
         state = option.state
         chosen = bool(state & QStyle.StateFlag.State_Selected)
@@ -136,9 +134,7 @@ class RunList(QListView):
         if [r.run_id for r in rows] == [r.run_id for r in self._model.rows]:
             if list(rows) != self._model.rows:
                 self._model.rows = list(rows)
-                self._model.dataChanged.emit(
-                    self._model.index(0), self._model.index(len(rows) - 1)
-                )
+                self._model.dataChanged.emit(self._model.index(0), self._model.index(len(rows) - 1))
             return
         current = self.current()
         self.selectionModel().blockSignals(True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -70,26 +71,29 @@ class YesNo(SettingEditor):
 
 
 class Word(SettingEditor):
-    """One of some words."""
+    """One of some words; `words` says what stands for them."""
 
-    def __init__(self, field: FormField, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, field: FormField, words: Mapping[str, str], parent: QWidget | None = None
+    ) -> None:
         super().__init__(field, parent)
         self.box = Choices()
         self.box.setAccessibleName(field.title)
         self.box.setMinimumWidth(_WIDTH)
-        self.box.addItems(list(field.parameter.choices))
+        for choice in field.parameter.choices:
+            self.box.addItem(words.get(f"{field.name}.{choice}", words.get(choice, choice)), choice)
         self.box.currentIndexChanged.connect(lambda _i: self.edited.emit())
         self._row.addWidget(self.box)
         self._row.addStretch(1)
 
     def value(self) -> str:
         """The chosen word."""
-        return self.box.currentText()
+        return str(self.box.currentData())
 
     def set_value(self, value: Any) -> None:
         """Choose a word."""
         self.box.blockSignals(True)
-        self.box.setCurrentIndex(max(0, self.box.findText(str(value))))
+        self.box.setCurrentIndex(max(0, self.box.findData(str(value))))
         self.box.blockSignals(False)
 
 
@@ -128,12 +132,12 @@ class Number(SettingEditor):
             self.line.setText(f"{value:g}" if isinstance(value, float) else str(value))
 
 
-def editor_of(field: FormField) -> SettingEditor:
-    """The editor that suits a field."""
+def editor_of(field: FormField, words: Mapping[str, str]) -> SettingEditor:
+    """The editor that suits a field; `words` says what stands for its choices."""
     if field.kind == "bool":
         return YesNo(field)
     if field.parameter.choices:
-        return Word(field)
+        return Word(field, words)
     return Number(field)
 
 
@@ -145,7 +149,8 @@ def range_words(field: FormField) -> str:
     low = 0.0 if about.low == AUTOMATIC else about.low
     if math.isinf(about.high):
         return "" if math.isinf(low) else f"≥ {low:g}"
-    return f"{low:g} – {about.high:g}" if about.high < 1e6 else f"{low:g} – {about.high:,.0f}"
+    whole = field.kind == "int" or about.high >= 1000
+    return f"{low:g} – {about.high:,.0f}" if whole else f"{low:g} – {about.high:g}"
 
 
 def fault_of(error: UserError) -> str:

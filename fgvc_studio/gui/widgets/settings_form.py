@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from fgvc_studio.gui.widgets.setting_editors import (
 )
 from fgvc_studio.methods.config import FormField, changed, form
 
+_GREEK = {"lambda": "λ", "mu": "μ", "tau": "τ", "alpha": "α", "beta": "β", "gamma": "γ"}
 PROMINENT = "colour_matters"
 """The setting that stands first, in a frame of its own, where a method has it."""
 
@@ -27,7 +29,7 @@ PROMINENT = "colour_matters"
 class _Row(QWidget):
     """Name and help at the left, the editor and the way back at the right."""
 
-    def __init__(self, field: FormField, editor: SettingEditor) -> None:
+    def __init__(self, field: FormField, editor: SettingEditor, title: str) -> None:
         super().__init__()
         self.editor = editor
         grid = QGridLayout(self)
@@ -35,9 +37,8 @@ class _Row(QWidget):
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(1)
         grid.setColumnStretch(0, 1)
-        symbol = field.parameter.symbol
-        title = field.title + (f"  ({symbol})" if symbol else "")
-        self.title = QLabel(title)
+        symbol = "".join(_GREEK.get(w, w) for w in re.split(r"(_|\W)", field.parameter.symbol))
+        self.title = QLabel(title + (f"  ({symbol})" if symbol else ""))
         self.title.setBuddy(editor.findChild(QWidget))
         self.title.setTextFormat(Qt.TextFormat.PlainText)
         told = " ".join(filter(None, [field.parameter.help, _bracketed(range_words(field))]))
@@ -51,7 +52,7 @@ class _Row(QWidget):
         self.back = QToolButton()
         self.back.setIcon(icon("undo"))
         self.back.setToolTip(self.tr("Back to the value of the preset"))
-        self.back.setAccessibleName(self.tr("Back to the preset: {name}").format(name=field.title))
+        self.back.setAccessibleName(self.tr("Back to the preset: {name}").format(name=title))
         keeps = self.back.sizePolicy()
         keeps.setRetainSizeWhenHidden(True)
         self.back.setSizePolicy(keeps)
@@ -73,14 +74,24 @@ class _Row(QWidget):
 class SettingsForm(QWidget):
     """Edits a configuration; values that the user did not touch follow the preset.
 
+    Parameters
+    ----------
+    titles, choices : mapping
+        What stands for the name of a setting and for a choice; the name itself otherwise.
+
     `edited` carries the name of the setting that the user changed.
     """
 
     edited = Signal(str)
 
-    def __init__(self, hidden: tuple[str, ...] = (), parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        titles: Mapping[str, str],
+        choices: Mapping[str, str],
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._hidden = hidden
+        self._titles, self._choices = titles, choices
         self._config: Any = None
         self._touched: set[str] = set()
         self._rows: dict[str, _Row] = {}
@@ -102,7 +113,7 @@ class SettingsForm(QWidget):
                 widget.hide()
                 widget.deleteLater()
         self._rows, self._touched, self._config = {}, set(), None
-        fields = [f for f in form(config) if f.name not in self._hidden]
+        fields = form(config)
         basic = [f for f in fields if f.parameter.basic]
         first = next((f for f in basic if f.name == PROMINENT), None)
         if first is not None:
@@ -160,8 +171,9 @@ class SettingsForm(QWidget):
 
     # ---- parts -----------------------------------------------------------------------------
     def _row(self, field: FormField) -> _Row:
-        editor = editor_of(field)
-        row = _Row(field, editor)
+        editor = editor_of(field, self._choices)
+        title = self._titles.get(field.name, field.title)
+        row = _Row(field, editor, title)
         self._rows[field.name] = row
         editor.edited.connect(lambda name=field.name: self._edited(name))
         row.back.clicked.connect(lambda _=False, name=field.name: self._reset(name))
@@ -177,7 +189,7 @@ class SettingsForm(QWidget):
         column.addWidget(row)
         editor = row.editor
         if isinstance(editor, YesNo):
-            editor.box.setText(self.tr("colour matters"))
+            editor.box.setText(self.tr("yes, keep hues"))
         return frame
 
     def _show_more(self, on: bool) -> None:

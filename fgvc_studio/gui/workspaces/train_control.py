@@ -18,6 +18,7 @@ from fgvc_studio.gui.models.run_history import RunHistory
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.workspaces import train_words
 from fgvc_studio.gui.workspaces.base import Context
+from fgvc_studio.methods import registry
 from fgvc_studio.services import live_map, run_cards
 
 _SLOT = "train runs"
@@ -84,6 +85,7 @@ class TrainControl(QObject):
         self.cards: dict[str, RunCard] = {}
         self._live: list[_Live] = []
         self._histories: dict[str, RunHistory] = {}
+        self._ending: set[str] = set()
         self._closed = False
         self._told = False
         self._timer = QTimer(self)
@@ -125,6 +127,15 @@ class TrainControl(QObject):
     def job_of(self, run_id: str) -> Job | None:
         """The job that works on a run now."""
         return next((live.job for live in self._live if live.history.run_id == run_id), None)
+
+    def ending_early(self, run_id: str) -> bool:
+        """Whether a run was told to end with what it learned."""
+        return run_id in self._ending
+
+    @staticmethod
+    def can_end_early(method: str) -> bool:
+        """Whether what a method learned is of use before its end."""
+        return any(m.name == method and m.ends_early for m in registry.methods())
 
     @property
     def starting(self) -> Job | None:
@@ -171,9 +182,7 @@ class TrainControl(QObject):
         job = self._add(
             self.tr("Go on with {run}").format(run=run_id),
             history,
-            lambda: training.run(
-                run.method, resume=run_id, threads=preferences.cores_for_jobs()
-            ),
+            lambda: training.run(run.method, resume=run_id, threads=preferences.cores_for_jobs()),
         )
         self.began.emit(run_id)
         return job
@@ -209,6 +218,7 @@ class TrainControl(QObject):
         if job is None:
             return
         self._context.studio.training.enough(run_id)
+        self._ending.add(run_id)
         if job.state is JobState.PAUSED:
             self._context.jobs.resume(job)
         self.reports_came.emit(run_id)
@@ -264,6 +274,7 @@ class TrainControl(QObject):
         if live is None:
             return
         self._live.remove(live)
+        self._ending.discard(live.history.run_id)
         if not self._live:
             self._timer.stop()
         run_id = live.history.run_id

@@ -66,6 +66,8 @@ class Outlook(QFrame):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(body)
+        area.viewport().setAutoFillBackground(False)
+        body.setAutoFillBackground(False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 8, 0, 14)
         title = QLabel(self.tr("What will happen"))
@@ -89,6 +91,9 @@ class Outlook(QFrame):
             return who, planning.backbone_facts(studio, request.space)
 
         self._context.tasks.submit(_SLOT, read, self._show, self._cannot)
+        for label in (self.who, self.backbone, self.disk):
+            if not label.text():
+                label.setText("…")
         self._show_time()
 
     # ---- what is shown ---------------------------------------------------------------------
@@ -99,7 +104,9 @@ class Outlook(QFrame):
             return
         method = registry.get(request.method)
         lines = [self.tr("{n} items").format(n=words.count(who.items))]
-        if method.uses_labels:
+        if method.items == registry.LABELLED:
+            lines[0] = self.tr("{n} labelled items").format(n=words.count(who.items))
+        elif method.uses_labels:
             lines[0] = self.tr("{n} items, {k} of them with a label").format(
                 n=words.count(who.items), k=words.count(who.labelled)
             )

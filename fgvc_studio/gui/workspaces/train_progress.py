@@ -91,7 +91,7 @@ class TrainProgress(QWidget):
         self.map_told.setProperty("role", "muted")
         self.map_told.setWordWrap(True)
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setAccessibleName(self.tr("Epoch of the map"))
+        self.slider.setAccessibleName(self.tr("Moment of the map"))
         self.slider.setPageStep(1)
         self.slider.valueChanged.connect(self._scrubbed)
         self._read_outs = [_ReadOut() for _ in range(3)]
@@ -202,8 +202,8 @@ class TrainProgress(QWidget):
         ]
         self.map.set_colours(codes, legend, self.tr("Category"))
         self.map_told.setText(
-            self.tr("A fixed sample of {n} items after epoch {epoch}, coloured by category").format(
-                n=words.count(len(frame.item_ids)), epoch=frame.epoch
+            self.tr("A fixed sample of {n} items after {step} steps, coloured by category").format(
+                n=words.count(len(frame.item_ids)), step=words.count(frame.step)
             )
         )
 

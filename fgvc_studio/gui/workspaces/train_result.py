@@ -50,7 +50,9 @@ class TrainResult(QScrollArea):
         self.blind = _text("")
         self.lost_heading = Heading(self.tr("Hidden categories: what got worse and better"))
         self.lost = FactsTable()
-        self.pairs_heading = Heading(self.tr("Closest pairs: a mistake in the labels, or one kind?"))
+        self.pairs_heading = Heading(
+            self.tr("Closest pairs: a mistake in the labels, or one kind?")
+        )
         self.pairs = FactsTable()
         self.facts = FactsTable()
         body = QWidget()
@@ -112,9 +114,7 @@ class TrainResult(QScrollArea):
         first = [name for name in _HEADLINES if name in shares] or shares[:4]
         rest = [name for name in shares if name not in first]
         on = self.more.isChecked()
-        rows = [
-            _row(name, card.metrics, card.baseline) for name in (first + rest if on else first)
-        ]
+        rows = [_row(name, card.metrics, card.baseline) for name in (first + rest if on else first)]
         self.bars.set_rows(rows)
         self.bars.setVisible(bool(rows))
         self.more.setVisible(bool(rest))
@@ -157,7 +157,7 @@ class TrainResult(QScrollArea):
     def _show_categories(self, found: Mapping[str, Any]) -> None:
         name = self._context.studio.catalogue.name
         hidden = found.get("hidden") or []
-        shown = hidden[:_WORST] + [h for h in hidden[_WORST:][-_BEST:]]
+        shown = hidden[:_WORST] + list(hidden[_WORST:][-_BEST:])
         rows = [
             (
                 name(int(h["category"])),

@@ -280,7 +280,8 @@ class TrainRunPage(QWidget):
             "use": space and (finished or (state is RunState.KEPT and not used)),
             "both": space and finished,
             "keep": not space and finished,
-            "discard": job is None and state in (RunState.RUNNING, RunState.FINISHED, RunState.KEPT),
+            "discard": job is None
+            and state in (RunState.RUNNING, RunState.FINISHED, RunState.KEPT),
             "judge": makes in _NEXT and card is not None and _NEXT[makes] in self._goals(),
         }
         better = card is not None and card.better is True

@@ -71,6 +71,39 @@ _LIMITS = {
     "rank": (_("train", "alarm below"), 5.0),
     "row_length": (_("train", "alarm below"), 0.5),
 }
+_SETTINGS = {
+    "train": _("train", "What is trained"),
+    "colour_matters": _("train", "Colour matters"),
+    "base": _("train", "Metric loss"),
+    "confusion": _("train", "Strength of the confusion"),
+    "hide": _("train", "Categories kept aside"),
+    "epochs": _("train", "Epochs"),
+    "lr": _("train", "Learning rate"),
+    "lr_tail": _("train", "Learning rate of the backbone"),
+    "lr_trunk": _("train", "Learning rate of the trunk"),
+    "lr_head": _("train", "Learning rate of the metric"),
+    "min_lr": _("train", "Learning rate at the end"),
+    "end": _("train", "Learning rate at the end"),
+    "inter": _("train", "Inter-level weight"),
+    "inter_grad": _("train", "Inter-level teaches"),
+    "init": _("train", "Start"),
+    "dim": _("train", "Length of the embedding"),
+    "per_category": _("train", "Items per category"),
+    "novel": _("train", "Number of new categories"),
+    "gate": _("train", "Gate for known categories"),
+}
+_CHOICES = {
+    "head": _("train", "adapter only (fast)"),
+    "last-stage": _("train", "last stage"),
+    "train.all": _("train", "everything (GPU)"),
+    "ntxent": _("train", "NT-Xent"),
+    "multisim": _("train", "Multi-Similarity"),
+    "npair": _("train", "N-pair"),
+    "lda": _("train", "discriminants"),
+    "pca": _("train", "principal components"),
+    "xavier": _("train", "random"),
+    "auto": _("train", "automatic"),
+}
 SHORT_NAMES = {
     "cmd": _("train", "Embeddings without labels"),
     "ecaml": _("train", "Teach it your eye"),
@@ -109,6 +142,16 @@ def tr(text: str) -> str:
 def short_name(method: str, title: str = "") -> str:
     """What a method does, in three words."""
     return tr(SHORT_NAMES[method]) if method in SHORT_NAMES else title or method
+
+
+def setting_titles() -> dict[str, str]:
+    """Names of settings in words."""
+    return {key: tr(text) for key, text in _SETTINGS.items()}
+
+
+def choice_words() -> dict[str, str]:
+    """Choices of settings in words."""
+    return {key: tr(text) for key, text in _CHOICES.items()}
 
 
 def name_of(key: str) -> str:

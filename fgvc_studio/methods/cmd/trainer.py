@@ -83,7 +83,7 @@ class CmdTrainer:
         self.cache: ViewCache = cached.cache(cache)
         self.skipped: list[Skipped] = []
         self._usable: Rows = np.arange(len(pictures))
-        self._save_every = save_every
+        self._save_every, self._enough = save_every, False
         self.loop: Loop | None = None
         self.learner: CmdLearner | None = None
 
@@ -96,8 +96,11 @@ class CmdTrainer:
     def estimate(self) -> dict[str, int]:
         """What the expert is told before the start: items, views per item, bytes on disk."""
         views = sum(kind.views for kind in self.cache.kinds.values())
+        sampler = self._sampler(len(self.pictures))
         return {
             "items": len(self.pictures),
+            "steps": sampler.steps_per_epoch * self.config.epochs,
+            "batch": sampler.batch,
             "views_per_item": views,
             "cache_bytes": self.cache.total_bytes,
             "cache_bytes_to_write": self.cache.needed_bytes,
@@ -133,7 +136,7 @@ class CmdTrainer:
             A loss that is no number, a damaged checkpoint, a full disk.
         """
         config, runtime = self.config, self.runtime
-        sampler = Sampler(len(self._usable), config.batch * runtime.world, self.seed, runtime.world)
+        sampler = self._sampler(len(self._usable))
         self.learner = CmdLearner(
             self.split,
             config,
@@ -159,7 +162,14 @@ class CmdTrainer:
             embedder.write_config(self.folder, config, self.backbone)
         if (self.folder / RESUME).is_file():
             self.loop.load(checkpoints.load_state(self.folder / RESUME))
-        yield from self.loop.steps()
+        for report in self.loop.steps():
+            yield report
+            if self._enough:
+                return
+
+    def enough(self) -> None:
+        """End with the teacher as it is."""
+        self._enough = True
 
     def save(self) -> None:
         """Keep a checkpoint now."""
@@ -187,6 +197,10 @@ class CmdTrainer:
         """Delete the views of this run."""
         self.cache.close()
         shutil.rmtree(self.cache.folder, ignore_errors=True)
+
+    def _sampler(self, items: int) -> Sampler:
+        world = self.runtime.world
+        return Sampler(items, self.config.batch * world, self.seed, world)
 
     def _sample_rows(self, count: int) -> Rows:
         order = np.random.default_rng(self.seed).permutation(len(self._usable))[:count]

@@ -167,9 +167,7 @@ def _bundle(
     folder: Path, facts: dict[str, Any], data: bytes, tensors: dict[str, Any], ids: Ints | None
 ) -> Bundle:
     vectors = np.concatenate([tensors[_KEY.format(b, "prototypes")] for b in BRANCHES])
-    weights = [
-        tensors[_KEY.format(b, "last")] * tensors[_KEY.format(b, "on")] for b in BRANCHES
-    ]
+    weights = [tensors[_KEY.format(b, "last")] * tensors[_KEY.format(b, "on")] for b in BRANCHES]
     own = np.array(facts.get("category_ids", ()), np.int64)
     if not len(own):
         own = np.arange(1, len(facts["names"]) + 1) if ids is None else np.asarray(ids, np.int64)

@@ -105,7 +105,7 @@ class StProtoTrainer:
         self.feed = Feed(self.cache, fresh if live else None, self.runtime.device)
         self.skipped: list[Skipped] = []
         self._usable: Rows = np.arange(len(pictures))
-        self._save_every = save_every
+        self._save_every, self._enough = save_every, False
         self.loop: Loop | None = None
         self.learner: StProtoLearner | None = None
         self.division: Division | None = None
@@ -120,10 +120,9 @@ class StProtoTrainer:
     @property
     def estimate(self) -> dict[str, int]:
         """What the expert is told before the start: items, views per item, bytes on disk."""
-        views = sum(kind.views for kind in self.cache.kinds.values())
         return {
             "items": len(self.pictures),
-            "views_per_item": views,
+            "views_per_item": sum(kind.views for kind in self.cache.kinds.values()),
             "cache_bytes": self.cache.total_bytes,
             "cache_bytes_to_write": self.cache.needed_bytes,
         }
@@ -133,11 +132,10 @@ class StProtoTrainer:
         self.cache.open()
         world, rank = self.runtime.world, self.runtime.rank
         missing = self.cache.missing()
-        mine = missing[rank::world]
         done = len(self.pictures) - len(missing)
         text = f"Preparing views ({self.cache.total_bytes / 1e6:,.0f} MB)"
         yield Progress(done, len(self.pictures), text)
-        for count, (row, reason) in enumerate(self.cache.fill(mine), 1):
+        for count, (row, reason) in enumerate(self.cache.fill(missing[rank::world]), 1):
             if reason:
                 self.skipped.append(Skipped(str(self.pictures.paths[row]), reason))
             if count % _FREE_EVERY == 0:
@@ -214,11 +212,17 @@ class StProtoTrainer:
         total = self.loop.total + shape.classes + config.last_layer_epochs + 1
         for report in self.loop.steps():
             yield dataclasses.replace(report, total=total)
+            if self._enough:
+                break
         step = self.loop.total
         loop, self.loop = self.loop, None  # what follows is repeated by a resumed run, not saved
         for values, found in self._last_stages(loop):
             step += 1
             yield StepReport(step, total, config.epochs, values, 0.0, diagnostics=found)
+
+    def enough(self) -> None:
+        """End the joint stage; projection and last layers still follow."""
+        self._enough = True
 
     def save(self) -> None:
         """Keep a checkpoint now; after the joint stage there already is one."""
