@@ -18,7 +18,13 @@ from fgvc_studio.domain.runs import StepReport
 from fgvc_studio.methods import checkpoints, diagnostics
 from fgvc_studio.methods.loop import Loop, Rows, Sampler, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
-from fgvc_studio.methods.st_protopnet import evaluation, initialise, last_layer, projection
+from fgvc_studio.methods.st_protopnet import (
+    evaluation,
+    initialise,
+    judging,
+    last_layer,
+    projection,
+)
 from fgvc_studio.methods.st_protopnet.audit import Audit
 from fgvc_studio.methods.st_protopnet.classifier import Classifier, Model, write_config
 from fgvc_studio.methods.st_protopnet.config import StProtoConfig
@@ -110,6 +116,7 @@ class StProtoTrainer:
         self.learner: StProtoLearner | None = None
         self.division: Division | None = None
         self.model: Model | None = None
+        self._unprojected: judging.Parts = {}
         self.evaluation: dict[str, dict[str, float]] = {}
 
     @property
@@ -235,6 +242,7 @@ class StProtoTrainer:
             raise RuntimeError("nothing was trained")
         if self.runtime.main:
             self.model.save(self.folder)
+            judging.keep(self.folder, self._unprojected)
         self.cache.close()
         return Classifier(self.split, self.model, self.runtime.device)
 
@@ -249,6 +257,7 @@ class StProtoTrainer:
         net = loop.runtime.unwrap(loop.learner.model)
         held = self._division.validation
         labels = self.labels.classes
+        self._unprojected = judging.unprojected(net)
         self.evaluation["before_projection"] = self._accuracies(net, held)
         table: list[projection.Projected] = []
         train_only = np.full(len(labels), -1, np.int64)
