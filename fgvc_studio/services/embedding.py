@@ -116,7 +116,7 @@ class Embedding:
     def default_space(self) -> str | None:
         """The space that views use: the project's choice, else the newest with vectors."""
         names = [s.name for s in self.spaces() if s.done]
-        chosen = self._studio.store.get_setting("space", "")
+        chosen = self._studio.choosing.space()
         if chosen in names:
             return chosen
         return names[-1] if names else None
@@ -136,20 +136,6 @@ class Embedding:
         if found not in names:
             raise UserError(f"There is no space {found}.", f"Spaces: {', '.join(names)}.")
         return found
-
-    def choose(self, name: str) -> None:
-        """Let map, search and suggestions use this space from now on.
-
-        Raises
-        ------
-        UserError
-            There is no such space, or it holds no vectors.
-        """
-        found = self.space(name)
-        if not next(s.done for s in self.spaces() if s.name == found):
-            raise UserError(f"The space {found} holds no vectors yet.", "Compute embeddings first.")
-        self._studio.store.set_setting("space", found)
-        self._studio.bus.publish(SpaceChanged(found))
 
     def run(
         self,
