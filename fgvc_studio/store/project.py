@@ -18,8 +18,8 @@ from fgvc_studio.domain.errors import ProjectTooNewError, UserError
 from fgvc_studio.store import schema
 from fgvc_studio.store.arrays import Arrays, write_atomic
 from fgvc_studio.store.categories import Categories
-from fgvc_studio.store.clusters import Clusters
 from fgvc_studio.store.choices import Choices
+from fgvc_studio.store.clusters import Clusters
 from fgvc_studio.store.database import Database, connect_read_only, plain_faults, storable
 from fgvc_studio.store.images import Images
 from fgvc_studio.store.labels import Labels

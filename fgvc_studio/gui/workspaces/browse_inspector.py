@@ -8,18 +8,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QObject, QSize, Signal
+from PySide6.QtGui import QImage
 
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import Box, LabelSource, Mark
+from fgvc_studio.gui import theme
 from fgvc_studio.gui.dialogs.viewer import PictureSource
 from fgvc_studio.gui.models.inspector_data import HistoryLine, InspectorData, Suggestion
 from fgvc_studio.gui.task_pool import Ticket
+from fgvc_studio.gui.widgets.heat import heat_image
 from fgvc_studio.gui.widgets.inspector import Inspector
 from fgvc_studio.gui.widgets.picture_decode import Picture
 from fgvc_studio.gui.widgets.picture_loader import Loader
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.browse_categories import colour_index
+from fgvc_studio.services import attending
+from fgvc_studio.services.attending import Attention
 
 _SLOT = "inspector"
 _WORDS = "BrowseInspector"
@@ -44,7 +49,10 @@ class BrowseInspector(QObject):
         self._neighbours: tuple[int, NDArray[np.int64], list[str]] = (0, np.empty(0, np.int64), [])
         self.pane = Inspector(thumbnails)
         self.pane.region_selected.connect(self.region_chosen)
+        self.pane.attention_wanted.connect(self._ask_attention)
         context.selection.current_changed.connect(self.show_item)
+        context.bridge.space_changed.connect(lambda _event: self._offer_attention())
+        self._offer_attention()
 
     def show_item(self, item: int) -> None:
         """Show an item; 0 empties the pane."""
@@ -84,6 +92,27 @@ class BrowseInspector(QObject):
     def caption(self, item: int) -> str:
         """Name and number of an item."""
         return caption_of(self._context, item)
+
+    # ---- where the model looked ------------------------------------------------------------
+    def _offer_attention(self) -> None:
+        studio = self._context.studio
+        space = studio.embedding.default_space()
+        self.pane.offer_attention(bool(space) and attending.possible(studio, str(space)))
+
+    def _ask_attention(self, item: int) -> None:
+        studio = self._context.studio
+        space = studio.embedding.default_space() or ""
+
+        def read(_ticket: Ticket) -> tuple[Attention, QImage]:
+            found = attending.of_item(studio, space, item)
+            return found, heat_image(found.values, dark=theme.current().dark)
+
+        self._context.tasks.submit(
+            "inspector attention",
+            read,
+            lambda answer: self.pane.set_attention(item, answer[1], answer[0].box),
+            self._context.show_fault,
+        )
 
     def _read(self, item: int, _ticket: Ticket) -> tuple[InspectorData, Loader]:
         studio = self._context.studio

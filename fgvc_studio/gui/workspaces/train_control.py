@@ -86,6 +86,7 @@ class TrainControl(QObject):
         self._live: list[_Live] = []
         self._histories: dict[str, RunHistory] = {}
         self._ending: set[str] = set()
+        self._faults: dict[str, str] = {}
         self._closed = False
         self._told = False
         self._timer = QTimer(self)
@@ -127,6 +128,10 @@ class TrainControl(QObject):
     def job_of(self, run_id: str) -> Job | None:
         """The job that works on a run now."""
         return next((live.job for live in self._live if live.history.run_id == run_id), None)
+
+    def fault(self, run_id: str) -> str:
+        """Why the last job of a run broke off; empty when it did not."""
+        return self._faults.get(run_id, "")
 
     def ending_early(self, run_id: str) -> bool:
         """Whether a run was told to end with what it learned."""
@@ -188,6 +193,7 @@ class TrainControl(QObject):
         return job
 
     def _add(self, title: str, history: RunHistory, steps: Callable[[], Any]) -> Job:
+        self._faults.pop(history.run_id, None)
         job = self._context.jobs.add(title, lambda: history.watched(steps()))
         self._live.append(_Live(job, history))
         self._timer.start()
@@ -282,6 +288,9 @@ class TrainControl(QObject):
             self._histories.setdefault(run_id, live.history)
         if self._closed:
             return
+        if run_id and job.state is JobState.FAILED:
+            told = str(job.error) if job.error else self.tr("It failed through a fault of ours.")
+            self._faults[run_id] = told
         if live.discard and run_id:
             self.discard(run_id)
         elif job.state is JobState.DONE and job.result is not None:

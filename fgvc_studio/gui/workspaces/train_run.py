@@ -62,6 +62,7 @@ class TrainRunPage(QWidget):
         self.blind = BlindPage(context, BlindTest(thumbnails, source.show))
         self.blind.stored.connect(control.reload)
         self.drift = DriftPage(context)
+        self.drift.decided.connect(control.reload)
         self.views = QStackedWidget()
         for view in (self.progress, self.result, self.neighbours, self.blind, self.drift):
             self.views.addWidget(view)
@@ -176,8 +177,6 @@ class TrainRunPage(QWidget):
         spaces = bool(card and run.space and run.state is not RunState.DISCARDED)
         for place in (RESULT, PROGRESS, NEIGHBOURS, BLIND, DRIFT):
             there = place == PROGRESS or (place == RESULT and bool(card)) or spaces
-            if place == DRIFT:
-                there = there and self.drift.available
             self.tabs.button(place).setVisible(there)
         history = self._control.history(run_id)
         self.progress.show_run(history, run.method, card)
@@ -248,7 +247,8 @@ class TrainRunPage(QWidget):
 
     def _at_rest(self, run: TrainingRun) -> str:
         if run.state is RunState.RUNNING:
-            return self.tr(
+            fault = self._control.fault(run.id)
+            return f"{fault} " * bool(fault) + self.tr(
                 "Stopped after {step} of {total} steps, {time} at work. It can go on from there."
             ).format(
                 step=words.count(run.step),
