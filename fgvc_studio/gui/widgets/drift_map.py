@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from PySide6.QtWidgets import QWidget
 
 from fgvc_studio.gui import palette, theme
 from fgvc_studio.gui.task_pool import TaskPool, Ticket
+from fgvc_studio.gui.widgets.drift_points import Points, colours_of, image_from, splat
 
 _numbers = itertools.count(1)
 _MARGIN = 14
@@ -33,40 +33,6 @@ _SETTLE_MS = 40
 _HEAD = 4.5
 _GREATEST_ZOOM = 40.0
 _FADE = 0.55
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Points:
-    """What is drawn: places before and after on a common scale, and a colour each.
-
-    Attributes
-    ----------
-    item_ids : ndarray (N,) int64
-        Ascending.
-    old, new : ndarray (N, 2) float32
-        In the unit square.
-    codes : ndarray (N,) int64
-        Number of the category's colour, -1 for none.
-    arrows : ndarray (A,) int64
-        Rows of those that moved most, furthest first.
-    """
-
-    item_ids: NDArray[np.int64]
-    old: NDArray[np.float32]
-    new: NDArray[np.float32]
-    codes: NDArray[np.int64]
-    arrows: NDArray[np.int64]
-
-
-def on_one_scale(
-    old: NDArray[np.float32], new: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Both maps moved and scaled alike into the unit square."""
-    both = np.concatenate([old, new]).astype(np.float64)
-    low, high = np.nanmin(both, axis=0), np.nanmax(both, axis=0)
-    span = max(float((high - low).max()), 1e-9)
-    middle = (low + high) / 2
-    return tuple(((xy - middle) / span + 0.5).astype(np.float32) for xy in (old, new))  # type: ignore[return-value]
 
 
 class DriftMap(QWidget):
@@ -153,7 +119,10 @@ class DriftMap(QWidget):
         if self.overlaid:
             return [whole]
         half = whole.width() / 2
-        return [QRectF(0, 0, half - 1, whole.height()), QRectF(half + 1, 0, half - 1, whole.height())]
+        return [
+            QRectF(0, 0, half - 1, whole.height()),
+            QRectF(half + 1, 0, half - 1, whole.height()),
+        ]
 
     def _placed(
         self, xy: NDArray[np.float32], area: QRectF, middle: QPointF, zoom: float
@@ -201,9 +170,7 @@ class DriftMap(QWidget):
             self.update()
             return
         ratio, tokens = self.devicePixelRatioF(), theme.current()
-        table, codes = _colours(points.codes, self._focus, tokens.dark), points.codes + 1
-        bright = np.isin(points.codes, list(self._focus)) if self._focus else points.codes >= 0
-        order = np.argsort(bright, kind="stable")
+        focus, overlaid = self._focus, self.overlaid
         middle, zoom, areas = self._middle, self._zoom, self._areas()
         layers = [(points.old, areas[0], self.overlaid), (points.new, areas[-1], False)]
         canvas = palette.rgb_of(tokens.canvas)
@@ -211,20 +178,25 @@ class DriftMap(QWidget):
 
         def work(ticket: Ticket) -> list[QImage]:
             made: list[QImage] = []
+            table, codes = colours_of(points.codes, focus, tokens), points.codes + 1
+            bright = np.isin(points.codes, list(focus)) if focus else points.codes >= 0
+            order = np.argsort(bright, kind="stable")
             pixels: NDArray[np.uint8] | None = None
             for xy, area, faint in layers:
                 if ticket.stale:
                     return made
                 shown = palette.mixed(table, canvas, _FADE + 0.2) if faint else table
-                if pixels is None or not self.overlaid:
-                    height, width = (max(1, round(v * ratio)) for v in (area.height(), area.width()))
+                if pixels is None or not overlaid:
+                    height, width = (
+                        max(1, round(v * ratio)) for v in (area.height(), area.width())
+                    )
                     pixels = np.empty((height, width, 3), np.uint8)
                     pixels[:] = canvas
                 local = QRectF(0, 0, area.width(), area.height())
                 places = self._placed(xy, local, middle, zoom) * ratio
-                _splat(pixels, places[order], shown[codes[order]], round(size * ratio))
+                splat(pixels, places[order], shown[codes[order]], round(size * ratio))
                 if not faint:
-                    made.append(_image(pixels, ratio))
+                    made.append(image_from(pixels, ratio))
             return made
 
         def show(made: list[QImage]) -> None:
@@ -377,40 +349,3 @@ class DriftMap(QWidget):
             self.fit()
         else:
             super().keyPressEvent(event)
-
-
-def _colours(
-    codes: NDArray[np.int64], focus: frozenset[int], dark: bool
-) -> NDArray[np.uint8]:
-    """Colours (K + 1, 3) by code + 1; with a focus, all others are the grey of unnamed items."""
-    count = int(codes.max(initial=-1)) + 1
-    grey = palette.rgb_of(theme.current().unlabelled)
-    table = np.empty((count + 1, 3), np.uint8)
-    table[0] = grey
-    table[1:] = palette.categorical(max(count, 9), dark=dark)[:count]
-    if focus:
-        others = [code + 1 for code in range(count) if code not in focus]
-        table[others] = palette.mixed(grey, palette.rgb_of(theme.current().canvas), 0.5)
-    return table
-
-
-def _splat(
-    pixels: NDArray[np.uint8], places: NDArray[np.float64], colours: NDArray[np.uint8], size: int
-) -> None:
-    """Write squares of `size` pixels, the last on top."""
-    height, width = pixels.shape[:2]
-    good = np.isfinite(places).all(1)
-    corner = np.floor(places[good] - size / 2).astype(np.int64)
-    colours = colours[good]
-    for dx in range(size):
-        for dy in range(size):
-            x, y = corner[:, 0] + dx, corner[:, 1] + dy
-            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-            pixels[y[inside], x[inside]] = colours[inside]
-
-
-def _image(pixels: NDArray[np.uint8], ratio: float) -> QImage:
-    height, width = pixels.shape[:2]
-    picture = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
-    picture.setDevicePixelRatio(ratio)
-    return picture
