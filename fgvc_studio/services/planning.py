@@ -158,8 +158,10 @@ def disk(
     items: Ids | None = None,
     space: str,
     settings: Mapping[str, object] | None = None,
-) -> Disk:
+) -> Disk | None:
     """Bytes that the views of a run would take; loads the backbone, reads no picture.
+
+    None while a training is at work: building another network would disturb its random numbers.
 
     Raises
     ------
@@ -169,9 +171,11 @@ def disk(
     chosen = registry.get(method)
     ids = training_material.chosen_items(studio, chosen, splits, items)
     config = changed(chosen.preset(preset, len(ids), train), settings or {})
-    with _folder(studio) as folder:
-        trainer = _trainer(studio, chosen, config, space, ids, Path(folder), 0, 1)
-        return _disk(studio, trainer)
+    training = studio.training
+    with _folder(studio) as folder, training.building:
+        if training.at_work:
+            return None
+        return _disk(studio, _trainer(studio, chosen, config, space, ids, Path(folder), 0, 1))
 
 
 def measure(
@@ -202,7 +206,7 @@ def measure(
     torch.set_num_threads(used)
     ids = training_material.chosen_items(studio, chosen, splits, items)
     config = changed(chosen.preset(preset, len(ids), train), settings or {})
-    with _folder(studio) as folder:
+    with _folder(studio) as folder, studio.training.working():
         yield Progress(0, 3, "Loading the backbone")
         whole = _trainer(studio, chosen, config, space, ids, Path(folder) / "whole", seed, used)
         facts, needed = dict(whole.estimate), _disk(studio, whole)
@@ -259,7 +263,7 @@ def _trainer(
         run_pictures.of_items(studio, ids),
         folder / "run",
         folder / "views",
-        training_material.material(studio, kept, space),
+        training_material.material(studio, kept, space, folder / "run"),
         seed=seed,
         threads=threads,
     )

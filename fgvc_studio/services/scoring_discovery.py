@@ -172,7 +172,12 @@ def compared(
 
 
 def anywhere(
-    studio: Studio, run: TrainingRun, made: Discovery, item_ids: Ids, truth: Ids, seen: Ids
+    studio: Studio,
+    run: TrainingRun,
+    made: Discovery,
+    item_ids: Ids,
+    truth: Ids,
+    seen: NDArray[np.bool_],
 ) -> Generator[Progress, None, scoring.Metrics]:
     """Task-agnostic accuracies: known categories and new clusters under one matching (v2).
 
@@ -184,12 +189,13 @@ def anywhere(
         Whether it is among those that the run knew.
     """
     from fgvc_studio.analysis.metrics_clustering import matched
-    from fgvc_studio.methods.crkd.discovery import read_config
+    from fgvc_studio.methods.checkpoints import read_config
+    from fgvc_studio.methods.crkd.config import CrkdConfig
     from fgvc_studio.methods.crkd.predicting import Predictor
     from fgvc_studio.services.training_material import backbone_of
 
     backbone = backbone_of(studio, run.base_space)
-    config = read_config(studio.training.runs.folder(run.id))
+    config = read_config(studio.training.runs.folder(run.id), CrkdConfig)
     predictor = Predictor(made.model, config, backbone)
     found = yield from run_pictures.outputs(
         studio, predictor, backbone.transform, item_ids, f"Looking with {run.id}"

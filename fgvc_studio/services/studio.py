@@ -15,6 +15,8 @@ from fgvc_studio.services.exploring import Exploring
 from fgvc_studio.services.exporting import Exporting
 from fgvc_studio.services.ingest import Ingest
 from fgvc_studio.services.labelling import Labelling
+from fgvc_studio.services.opinions import Opinions
+from fgvc_studio.services.prototypes import Prototypes
 from fgvc_studio.services.review import Review
 from fgvc_studio.services.training import Training
 from fgvc_studio.store.project import ProjectStore
@@ -44,6 +46,8 @@ class Studio:
         self.evaluating = Evaluating(self)
         self.exporting = Exporting(self)
         self.training = Training(self)
+        self.prototypes = Prototypes(self)
+        self.opinions = Opinions(self)
         self.review = Review(self)
 
     @classmethod

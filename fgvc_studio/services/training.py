@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +65,9 @@ class Training:
         self._studio = studio
         self.runs = Runs(studio)
         self.concluding = Concluding(studio, self.runs)
+        self.building = threading.Lock()
+        """Held while networks are built: that draws from the one generator of the process."""
+        self.at_work = 0
 
     def run(
         self,
@@ -149,26 +154,37 @@ class Training:
         from fgvc_studio.methods.runtime import Runtime
 
         torch.set_num_threads(threads)
-        runtime = Runtime(str(run.config.get("precision", "auto")) if run else "auto")
-        run = self.runs.get(runtime.share(run.id if run else ""))
-        config = changed(method.config(), run.config)
-        backbone = training_material.backbone_of(self._studio, run.base_space)
-        kept = self.runs.material(run.id)
-        trainer = self._trainer(
-            method, config, backbone, run, kept, seed=run.seed, threads=threads, runtime=runtime
-        )
-        job = Job(run, method, config, backbone, trainer, kept, runtime.main)
+        with self.working():
+            runtime = Runtime(str(run.config.get("precision", "auto")) if run else "auto")
+            run = self.runs.get(runtime.share(run.id if run else ""))
+            config = changed(method.config(), run.config)
+            backbone = training_material.backbone_of(self._studio, run.base_space)
+            kept = self.runs.material(run.id)
+            trainer = self._trainer(
+                method, config, backbone, run, kept, seed=run.seed, threads=threads, runtime=runtime
+            )
+            job = Job(run, method, config, backbone, trainer, kept, runtime.main)
+            try:
+                yield Progress(0, 0, _estimate(trainer), detail={"run": run.id, **trainer.estimate})
+                yield from trainer.prepare()
+                job.times["views"] = time.monotonic() - job.started
+                yield from self._train(job)
+                job.made = trainer.finish()
+                if not runtime.main:
+                    return None
+                return (yield from self._conclude(job))
+            finally:
+                self._put_down(job)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Nobody else builds networks meanwhile: see `building`."""
+        with self.building:
+            self.at_work += 1
         try:
-            yield Progress(0, 0, _estimate(trainer), detail={"run": run.id, **trainer.estimate})
-            yield from trainer.prepare()
-            job.times["views"] = time.monotonic() - job.started
-            yield from self._train(job)
-            job.made = trainer.finish()
-            if not runtime.main:
-                return None
-            return (yield from self._conclude(job))
+            yield
         finally:
-            self._put_down(job)
+            self.at_work -= 1
 
     def _trainer(
         self,

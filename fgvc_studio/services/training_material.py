@@ -189,9 +189,8 @@ def material(studio: Studio, kept: Snapshot, base: str, folder: Path) -> Materia
     rows = space.rows_of(kept.embedded)
     whole = len(rows) == len(space.vectors) and bool((rows == np.arange(len(rows))).all())
     vectors = space.vectors if whole else space.vectors[rows[rows >= 0]]
-    return Material(
-        kept.categories, kept.names, kept.splits, kept.hashes, vectors, Counter(studio, folder)
-    )
+    counter = Counter(studio, folder)
+    return Material(kept.categories, kept.names, kept.splits, kept.hashes, vectors, counter)
 
 
 def frozen_space(studio: Studio, space: str | None) -> Generator[Progress, None, str]:

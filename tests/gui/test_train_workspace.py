@@ -122,7 +122,9 @@ def test_categories_that_are_too_small_are_named(window, train, qtbot):
     studio.labelling.unlabel(np.array([1], np.int64))
     rare = studio.labelling.add_category("Rare one").items
     del rare
-    category = next(c for c in studio.catalogue.categories if studio.catalogue.name(c) == "Rare one")
+    category = next(
+        c for c in studio.catalogue.categories if studio.catalogue.name(c) == "Rare one"
+    )
     studio.labelling.label(np.array([12], np.int64), category)
     train.setup.methods.choose("ecaml")
     told = train.setup.outlook.categories
@@ -250,9 +252,7 @@ def test_a_stopped_run_goes_on_and_can_be_discarded(window, train, qtbot, monkey
     monkeypatch.setattr(QMessageBox, "open", agree)
     train.page.buttons["drop"].click()
     idle(qtbot, window)
-    qtbot.waitUntil(
-        lambda: train.control.run_of(run_id).state is RunState.DISCARDED, timeout=LONG
-    )
+    qtbot.waitUntil(lambda: train.control.run_of(run_id).state is RunState.DISCARDED, timeout=LONG)
     assert run_id in asked[0]
     folder = window.session.studio.training.runs.folder(run_id)
     assert not (folder / "resume.safetensors").exists()

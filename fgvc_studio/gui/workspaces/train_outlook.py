@@ -181,7 +181,10 @@ class Outlook(QFrame):
             lambda error: self._set_wrong(str(error)),
         )
 
-    def _show_disk(self, found: Disk) -> None:
+    def _show_disk(self, found: Disk | None) -> None:
+        if found is None:
+            self.disk.setText(self.tr("Told when the training at work is over."))
+            return
         if not found.total:
             text = self.tr("Nothing is stored: pictures are read anew in each step.")
         else:

@@ -99,7 +99,7 @@ class EcamlTrainer:
     @property
     def skipped(self) -> list[Skipped]:
         """Pictures that could not be read."""
-        return self.features.skipped
+        return self.features.views.skipped
 
     @property
     def dim(self) -> int:
@@ -111,14 +111,11 @@ class EcamlTrainer:
     @property
     def estimate(self) -> dict[str, int]:
         """What the expert is told before the start; sizes in bytes."""
-        cache, labels, c = self.features.cache, self.labels, self.config
+        labels, c = self.labels, self.config
         return {
-            "items": len(labels),
+            **self.features.views.estimate,
             "steps": c.looks * c.steps_per_look * len(self._phases()),
             "batch": c.per_category * min(c.categories_per_batch, len(np.unique(labels))),
-            "views_per_item": sum(kind.views for kind in cache.kinds.values()),
-            "cache_bytes": cache.total_bytes,
-            "cache_bytes_to_write": cache.needed_bytes,
             "categories": len(np.unique(labels)),
             "categories_left_out": len(self.left_out),
             "categories_hidden": len(np.unique(labels[self.parts.hidden])),
@@ -143,8 +140,8 @@ class EcamlTrainer:
 
     def prepare(self) -> Iterator[Progress]:
         """Fill the view cache, going on where it was; may be left after any report."""
-        yield from self.features.prepare()
-        self.parts = self._parted(self.features.readable())
+        yield from self.features.views.fill()
+        self.parts = self._parted(self.features.views.readable())
         diagnostics.least_items(len(self.parts.learned))
 
     def steps(self) -> Iterator[StepReport]:
@@ -157,7 +154,7 @@ class EcamlTrainer:
         """
         if self.runtime.main:
             self.folder.mkdir(parents=True, exist_ok=True)
-            embedder.write_config(self.folder, self.config, self.backbone)
+            checkpoints.write_config(self.folder, "ecaml", self.config, self.backbone)
         kept: Mapping[str, Any] = {}
         if (self.folder / RESUME).is_file():
             kept = checkpoints.load_state(self.folder / RESUME)
@@ -216,7 +213,7 @@ class EcamlTrainer:
 
     def drop_cache(self) -> None:
         """Delete the views of this run."""
-        self.features.drop()
+        self.features.views.drop()
 
     # ---- one training ----------------------------------------------------------------------
     def _train(self, phase: plan.Phase, kept: Mapping[str, Any] | None) -> Iterator[StepReport]:

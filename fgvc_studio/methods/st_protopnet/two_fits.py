@@ -61,7 +61,7 @@ class TwoFits:
     @property
     def dim(self) -> int:
         """Length of a prototype."""
-        return self.config.dim
+        return self.trainer.dim
 
     @property
     def estimate(self) -> dict[str, int]:
