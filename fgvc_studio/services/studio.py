@@ -8,6 +8,7 @@ from types import TracebackType
 from fgvc_studio.services import settings
 from fgvc_studio.services.bus import Bus
 from fgvc_studio.services.catalogue import Catalogue
+from fgvc_studio.services.choosing import Choosing
 from fgvc_studio.services.embedding import Embedding
 from fgvc_studio.services.evaluating import Evaluating
 from fgvc_studio.services.exploring import Exploring
@@ -37,6 +38,7 @@ class Studio:
         self.bus = Bus()
         self.catalogue = Catalogue(store)
         self.bus.subscribe(self.catalogue.handle)
+        self.choosing = Choosing(self)
         self.labelling = Labelling(self)
         self.ingest = Ingest(self)
         self.embedding = Embedding(self)

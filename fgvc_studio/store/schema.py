@@ -10,7 +10,7 @@ import apsw
 
 DECISIONS = (
     "labels", "marks", "rejections", "splits", "categories", "category_names",
-    "discoveries", "clusters", "cluster_members", "verdicts", "bans",
+    "discoveries", "clusters", "cluster_members", "verdicts", "bans", "choices",
 )  # fmt: skip
 
 _VERSION_1 = """
@@ -69,6 +69,7 @@ CREATE TABLE bans (
   who TEXT NOT NULL, at REAL NOT NULL, item_id INTEGER NOT NULL, x REAL NOT NULL, y REAL NOT NULL,
   branch TEXT NOT NULL, category_id INTEGER NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL,
   PRIMARY KEY (run, prototype)) WITHOUT ROWID;
+CREATE TABLE choices (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE operations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL,
   kind TEXT NOT NULL, verb TEXT NOT NULL, summary TEXT NOT NULL, count INTEGER NOT NULL,
