@@ -217,7 +217,8 @@ class Training:
         pictures = live_map.LiveMap(self.runs.folder(job.run.id))
         try:
             for report in job.trainer.steps():
-                if log is not None:
+                told = bool(report.losses or report.diagnostics)
+                if log is not None and told:
                     log.add(report)
                 job.last = report
                 job.diagnostics |= report.diagnostics
@@ -233,7 +234,7 @@ class Training:
                     **({"alarms": list(report.alarms)} if report.alarms else {}),
                     **pictures.looked(job.trainer, report, job.material.item_ids),
                 }
-                text = f"Training {job.run.id}"
+                text = f"Training {job.run.id}" if told else f"{job.run.id} is counting categories"
                 if report.alarms:
                     text = f"{text}: {report.alarms[0]}"
                 yield Progress(
