@@ -52,6 +52,10 @@ class Trainer(Protocol):
         """Train, from the run's checkpoint when there is one."""
         ...
 
+    def enough(self) -> None:
+        """End `steps` as soon as what was learned can be used."""
+        ...
+
     def save(self) -> None:
         """Keep a checkpoint now."""
         ...
@@ -85,6 +89,10 @@ class Method:
         ``space``, ``classifier`` or ``clusters``.
     uses_labels : bool
         Whether labels teach it.
+    least : int
+        Labelled items that a category needs to take part.
+    ends_early : bool
+        Whether what it learned can be used before its end (the trainer has `enough`).
     embedder : callable, optional
         (folder of a finished run, backbone) -> runtime over its model, where it makes a space.
     """
@@ -99,6 +107,8 @@ class Method:
     items: str
     makes: str
     uses_labels: bool = True
+    least: int = 1
+    ends_early: bool = False
     embedder: Callable[[Path, Backbone], Embedder] | None = None
 
     @property
@@ -166,6 +176,7 @@ _METHODS = (
         items=ALL,
         makes=SPACE,
         uses_labels=False,
+        ends_early=True,
         embedder=_cmd_embedder,
     ),
     Method(
@@ -178,6 +189,8 @@ _METHODS = (
         _ecaml_trainer,
         items=LABELLED,
         makes=SPACE,
+        least=2,
+        ends_early=True,
         embedder=_ecaml_embedder,
     ),
     Method(
@@ -190,6 +203,8 @@ _METHODS = (
         _st_protopnet_trainer,
         items=LABELLED,
         makes=CLASSIFIER,
+        least=st_protopnet.LEAST_IMAGES,
+        ends_early=True,
     ),
     Method(
         "crkd",

@@ -66,6 +66,7 @@ class Job:
     diagnostics: dict[str, float] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
     made: Any = None
+    ended_early: bool = False
 
     @property
     def seconds(self) -> float:
@@ -158,7 +159,9 @@ class Concluding:
             gallery = taught
             protocol = "labelled items of the split test"
         else:
-            if (folder / FIRST).is_dir():  # the fit that never saw the validation images
+            if (
+                folder / FIRST / classifier.FACTS
+            ).is_file():  # the fit that never saw the validation images
                 folder = folder / FIRST
                 model = classifier.load(folder, job.backbone).model
                 notes.append("The numbers are those of the fit before the last one.")
@@ -203,6 +206,9 @@ class Concluding:
         if "all" in run.splits or "test" in run.splits:
             labels = "with" if job.method.uses_labels else "without"
             notes.append(f"Items of the split test were seen in training ({labels} labels).")
+        if job.ended_early and job.last is not None:
+            step, total = job.last.step, job.last.total
+            notes.append(f"Ended early by wish, after {step:,} of {total:,} steps.")
         return RunCard(
             run=run.id,
             method=run.method,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import SpaceChanged
 from fgvc_studio.domain.runs import RunCard, RunState, StepReport, TrainingRun
+from fgvc_studio.services import live_map
 from fgvc_studio.services.training_material import MATERIAL, Snapshot
 from fgvc_studio.store.arrays import write_atomic
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 RUN, CARD, METRICS = "run.json", "card.json", "metrics.jsonl"
-_LIGHT = (RUN, CARD, METRICS, MATERIAL)
+_LIGHT = (RUN, CARD, METRICS, MATERIAL, live_map.FILE)
 """What stays of a discarded run."""
 _FLUSH_EVERY = 1.0
 
@@ -173,8 +174,8 @@ class Runs:
         return found
 
     # ---- decisions -------------------------------------------------------------------------
-    def keep(self, run_id: str) -> TrainingRun:
-        """Use a run's space for the map and the search; an operation that can be undone.
+    def keep(self, run_id: str, *, use: bool = True) -> TrainingRun:
+        """Keep a run; `use` takes its space for map and search. An operation: it can be undone.
 
         Raises
         ------
@@ -186,7 +187,11 @@ class Runs:
             raise UserError(
                 f"The run {run_id} is {run.state} and cannot be kept.", "Finish it, or train again."
             )
-        self._studio.choosing.keep_run(run_id, run.space)
+        choosing = self._studio.choosing
+        if use or not run.space:
+            choosing.keep_run(run_id, run.space)
+        else:
+            choosing.keep_both(run.space, run_id)
         return self.get(run_id)
 
     def discard(self, run_id: str) -> TrainingRun:

@@ -120,8 +120,13 @@ def _proposed(studio: Studio) -> NDArray[np.bool_]:
     return np.asarray((columns.source == LabelSource.MODEL) & ~reviewed)
 
 
-def chosen_items(studio: Studio, method: Method, splits: Sequence[str]) -> Ids:
+def chosen_items(
+    studio: Studio, method: Method, splits: Sequence[str], items: Ids | None = None
+) -> Ids:
     """Items of the chosen splits that a method takes; those without a split always.
+
+    With `items` only these. Of a method that learns from labels, categories with fewer labelled
+    items than it needs stay out.
 
     Raises
     ------
@@ -142,6 +147,13 @@ def chosen_items(studio: Studio, method: Method, splits: Sequence[str]) -> Ids:
         taken &= usable_labels(studio) > 0
     elif method.uses_labels:
         taken &= ~_proposed(studio)
+    if items is not None:
+        allowed = np.zeros(len(taken), bool)
+        allowed[np.asarray(items, np.int64) - 1] = True
+        taken &= allowed
+    if method.items == LABELLED and method.least > 1:
+        category = np.where(taken, usable_labels(studio), 0)
+        taken &= np.bincount(category)[category] >= method.least
     rows = np.flatnonzero(taken)
     if len(rows) < 2:
         if method.items == LABELLED and columns.n > 1:

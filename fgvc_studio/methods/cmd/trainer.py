@@ -83,7 +83,7 @@ class CmdTrainer:
         self.cache: ViewCache = cached.cache(cache)
         self.views = CachedViews(pictures, self.cache, self.runtime)
         self._usable: Rows = np.arange(len(pictures))
-        self._save_every = save_every
+        self._save_every, self._enough = save_every, False
         self.loop: Loop | None = None
         self.learner: CmdLearner | None = None
 
@@ -99,8 +99,10 @@ class CmdTrainer:
 
     @property
     def estimate(self) -> dict[str, int]:
-        """See `CachedViews.estimate`."""
-        return self.views.estimate
+        """See `CachedViews.estimate`; and the run's steps and their batch."""
+        sampler = self._sampler(len(self.pictures))
+        steps = sampler.steps_per_epoch * self.config.epochs
+        return {**self.views.estimate, "steps": steps, "batch": sampler.batch}
 
     def prepare(self) -> Iterator[Progress]:
         """Fill the view cache, going on where it was; may be left after any report."""
@@ -119,7 +121,7 @@ class CmdTrainer:
         config, runtime = self.config, self.runtime
         resumed = (self.folder / RESUME).is_file()
         start = self._whitening() if config.whiten and not resumed else None
-        sampler = Sampler(len(self._usable), config.batch * runtime.world, self.seed, runtime.world)
+        sampler = self._sampler(len(self._usable))
         self.learner = CmdLearner(
             self.split,
             config,
@@ -146,7 +148,14 @@ class CmdTrainer:
             checkpoints.write_config(self.folder, "cmd", config, self.backbone)
         if resumed:
             self.loop.load(checkpoints.load_state(self.folder / RESUME))
-        yield from self.loop.steps()
+        for report in self.loop.steps():
+            yield report
+            if self._enough:
+                return
+
+    def enough(self) -> None:
+        """End with the teacher as it is."""
+        self._enough = True
 
     def save(self) -> None:
         """Keep a checkpoint now."""
@@ -173,6 +182,10 @@ class CmdTrainer:
     def drop_cache(self) -> None:
         """Delete the views of this run."""
         self.views.drop()
+
+    def _sampler(self, items: int) -> Sampler:
+        world = self.runtime.world
+        return Sampler(items, self.config.batch * world, self.seed, world)
 
     def _sample_rows(self, count: int) -> Rows:
         order = np.random.default_rng(self.seed).permutation(len(self._usable))[:count]

@@ -111,3 +111,12 @@ def view_spec(config: EcamlConfig, transform: EvalTransform) -> ViewSpec:
         transform.mean,
         transform.std,
     )
+
+
+def some(pictures: Pictures, rows: Rows) -> Pictures:
+    """The pictures of some rows."""
+    return Pictures(
+        [pictures.paths[row] for row in rows],
+        [pictures.boxes[row] for row in rows],
+        [pictures.fingerprints[row] for row in rows],
+    )

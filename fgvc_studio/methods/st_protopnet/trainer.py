@@ -104,7 +104,7 @@ class StProtoTrainer:
         live = config.train == "all"
         self.feed = Feed(self.cache, fresh if live else None, self.runtime.device)
         self._usable: Rows = np.arange(len(pictures))
-        self._save_every = save_every
+        self._save_every, self._enough = save_every, False
         self.loop: Loop | None = None
         self.learner: StProtoLearner | None = None
         self.division: Division | None = None
@@ -199,12 +199,18 @@ class StProtoTrainer:
         total = self.loop.total + shape.classes + config.last_layer_epochs + 1
         for report in self.loop.steps():
             yield dataclasses.replace(report, total=total)
+            if self._enough:
+                break
         step = self.loop.total
         loop, self.loop = self.loop, None  # what follows is repeated by a resumed run, not saved
         net = loop.runtime.unwrap(loop.learner.model)
         for values, found in self._last_stages(self._finisher(net)):
             step += 1
             yield StepReport(step, total, config.epochs, values, 0.0, diagnostics=found)
+
+    def enough(self) -> None:
+        """End the joint stage; projection and last layers still follow."""
+        self._enough = True
 
     def save(self) -> None:
         """Keep a checkpoint now; after the joint stage there already is one."""

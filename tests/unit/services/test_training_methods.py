@@ -178,6 +178,20 @@ def test_without_test_items_validation_judges_the_fit_that_did_not_see_it(few):
     assert not (few.training.runs.folder(result.run) / "first").exists()
 
 
+def test_the_first_fit_is_the_last_when_it_was_enough(few):
+    set_split(few, np.array([2, 3, 10, 11, 18, 19]), Split.VAL)
+    job = few.training.run("st-protopnet", train="head", settings=PROTO | {"epochs": 8})
+    for report in job:
+        if report.detail.get("losses") and report.done == 2:
+            few.training.enough(report.detail["run"])
+            break
+    _, result = finish(job)
+    found = bundle.read(few.training.runs.folder(result.run))
+    assert (len(found.training), len(found.validation)) == (12, 6)
+    assert result.card.metrics["accuracy"]["n"] == 6
+    assert any("Ended early" in note for note in result.card.notes)
+
+
 def test_small_categories_are_left_out_and_unreviewed_proposals_teach_nothing(few):
     few.labelling.unlabel(np.arange(17, 25))
     rare, proposed = np.array([18, 19]), np.array([20])
