@@ -38,6 +38,9 @@ def grow(
     to: Annotated[str, typer.Option("--to", help="Category to name with.")] = "",
     size: Annotated[int, typer.Option("-n", help="Items to audit.", min=1)] = 30,
     page: Annotated[int, typer.Option(help="Items on a page.", min=1)] = 50,
+    guard: Annotated[
+        float, typer.Option(help="Leave out what may have another category, at this error.")
+    ] = 0.0,
     space: Space = "",
     seed: Annotated[int, typer.Option(help="Same seed, same order.")] = 0,
 ) -> None:
@@ -75,7 +78,7 @@ def grow(
                     _page_text(studio, session) + "\nGive --answers with f or j for this page.",
                 )  # fmt: skip
                 return
-            audit = session.audit(size, seed)
+            audit = session.audit(size, seed, guard=guard)
         _audited(studio, audit, wrong, out, asks)
         target = batch.category_named(studio, to, create=True) if to else None
         changes = audit.commit(target) if commit else None

@@ -140,6 +140,20 @@ def test_there_must_be_something_to_grow(made):
         growing.start(studio, category=2)
 
 
+def test_a_guard_leaves_out_what_may_be_something_else(made):
+    studio, truth = made
+    kind = np.flatnonzero(truth == 0) + 1
+    studio.labelling.unlabel(kind[8:])
+    session = growing.start(studio, category=2, page=4)
+    settle(session, lambda items: True)
+    assert len(session.proposed) == 28, "everything was waved through"
+    guarded = session.guarded(0.2)
+    assert 0 < len(guarded) <= 4 and (truth[guarded - 1] == 0).all()
+    assert set(session.audit(guard=0.2).items.tolist()) == set(guarded.tolist())
+    with pytest.raises(UserError, match="named category"):
+        GrowSession(studio, kind).guarded()
+
+
 # ---- audits ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("wrong", "shown", "bound"), [(0, 30, 0.0950), (0, 59, 0.0495), (1, 30, 0.1486), (30, 30, 1.0)]
