@@ -56,7 +56,8 @@ CREATE TABLE discoveries (
   estimate INTEGER NOT NULL, high INTEGER NOT NULL, facts BLOB NOT NULL);
 CREATE TABLE clusters (
   id INTEGER PRIMARY KEY AUTOINCREMENT, discovery_id INTEGER NOT NULL, number INTEGER NOT NULL,
-  row INTEGER NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, category_id INTEGER,
+  row INTEGER NOT NULL, given TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
+  category_id INTEGER,
   parent_id INTEGER, correct INTEGER, shown INTEGER);
 CREATE TABLE cluster_members (
   discovery_id INTEGER NOT NULL, item_id INTEGER NOT NULL, cluster_id INTEGER NOT NULL,
