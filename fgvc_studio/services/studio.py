@@ -15,6 +15,7 @@ from fgvc_studio.services.exploring import Exploring
 from fgvc_studio.services.exporting import Exporting
 from fgvc_studio.services.ingest import Ingest
 from fgvc_studio.services.labelling import Labelling
+from fgvc_studio.services.suggesting import Suggesting
 from fgvc_studio.services.training import Training
 from fgvc_studio.store.project import ProjectStore
 
@@ -40,6 +41,7 @@ class Studio:
         self.ingest = Ingest(self)
         self.embedding = Embedding(self)
         self.exploring = Exploring(self)
+        self.suggesting = Suggesting(self)
         self.evaluating = Evaluating(self)
         self.exporting = Exporting(self)
         self.training = Training(self)

@@ -60,6 +60,10 @@ class Labels:
             for r in self._db.rows("SELECT category_id FROM rejections WHERE item_id=?", (item_id,))
         ]
 
+    def all_rejected(self) -> set[tuple[int, int]]:
+        """Every pair (item, category) that was struck out."""
+        return set(self._db.rows("SELECT item_id, category_id FROM rejections"))
+
     def columns(
         self,
         item_ids: NDArray[np.int64] | None = None,
