@@ -126,6 +126,8 @@ _LABEL = (
 _VIEW = (
     _row("go.browse", _("actions", "Browse"), "Alt+1", icon="browse", gui=LOOKING, when="project",
          menu="View"),
+    _row("go.train", _("actions", "Train"), "Alt+4", icon="train", cli="train", when="project",
+         menu="View"),
     _row("go.history", _("actions", "History"), "Alt+5", icon="history", cli="history",
          when="project", menu="View"),
     _row("view.grid", _("actions", "Grid only"), "Ctrl+1", icon="grid", gui=LOOKING,
@@ -158,6 +160,8 @@ _VIEW = (
          cli="embed", when="writable", menu="View", group=4),
     _row("space.map", _("actions", "Draw the map anew"), icon="map", cli="map", when="space",
          menu="View", group=4),
+    _row("train.new", _("actions", "New training..."), "Ctrl+Shift+T", icon="train", cli="train",
+         when="project", menu="View", group=4),
     _row("view.theme", _("actions", "Switch between light and dark"), icon="dark", gui=WINDOW,
          menu="View", group=5),
     _row("view.full_screen", _("actions", "Full screen"), "F11", gui=WINDOW, menu="View",

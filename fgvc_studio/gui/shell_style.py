@@ -57,6 +57,9 @@ def sheet(t: Theme) -> str:
     QFrame#toast[tone="danger"] {{ border-left: 6px solid {t.danger}; }}
     QFrame#toast[tone="warning"] {{ border-left: 6px solid {t.warning}; }}
     QFrame#card {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QFrame#choice {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QFrame#choice[chosen="true"] {{ border: 2px solid {t.accent}; }}
+    QFrame#choice QRadioButton {{ font-weight: 600; }}
     QFrame#popup {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
     QFrame#popup QListView {{ background: {t.raised}; }}
     QFrame#card[drop="true"] {{ border: 2px solid {t.accent}; }}

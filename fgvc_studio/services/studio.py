@@ -15,6 +15,9 @@ from fgvc_studio.services.exploring import Exploring
 from fgvc_studio.services.exporting import Exporting
 from fgvc_studio.services.ingest import Ingest
 from fgvc_studio.services.labelling import Labelling
+from fgvc_studio.services.opinions import Opinions
+from fgvc_studio.services.prototypes import Prototypes
+from fgvc_studio.services.review import Review
 from fgvc_studio.services.suggesting import Suggesting
 from fgvc_studio.services.training import Training
 from fgvc_studio.store.project import ProjectStore
@@ -45,6 +48,9 @@ class Studio:
         self.evaluating = Evaluating(self)
         self.exporting = Exporting(self)
         self.training = Training(self)
+        self.prototypes = Prototypes(self)
+        self.opinions = Opinions(self)
+        self.review = Review(self)
 
     @classmethod
     def create(cls, path: Path, *, name: str | None = None, who: str | None = None) -> Studio:

@@ -330,8 +330,11 @@ class Suggesting:
 
     def _refused(self, ids: Ids, best: Ids) -> NDArray[np.bool_]:
         """Where the expert has said that an item is not of the proposed category."""
-        pairs = self._studio.store.labels.all_rejected()
-        return np.array([(int(i), int(c)) in pairs for i, c in zip(ids, best, strict=True)], bool)
+        known = self._studio.store.labels.all_rejected()
+        found = np.zeros(len(ids), bool)
+        for row in np.flatnonzero(np.isin(ids, list(known))) if known else ():
+            found[row] = int(best[row]) in known[int(ids[row])]
+        return found
 
 
 def _alike(kept: _Known, ids: Ids, labels: Ids) -> bool:

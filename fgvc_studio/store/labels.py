@@ -60,9 +60,17 @@ class Labels:
             for r in self._db.rows("SELECT category_id FROM rejections WHERE item_id=?", (item_id,))
         ]
 
-    def all_rejected(self) -> set[tuple[int, int]]:
-        """Every pair (item, category) that was struck out."""
-        return set(self._db.rows("SELECT item_id, category_id FROM rejections"))
+    def refused(self, category_id: int) -> NDArray[np.int64]:
+        """Items that are known not to be of a category."""
+        rows = self._db.rows("SELECT item_id FROM rejections WHERE category_id=?", (category_id,))
+        return np.array([r[0] for r in rows], np.int64)
+
+    def all_rejected(self) -> dict[int, set[int]]:
+        """Item -> categories that it is known not to be, for all items that have some."""
+        found: dict[int, set[int]] = {}
+        for item, category in self._db.rows("SELECT item_id, category_id FROM rejections"):
+            found.setdefault(item, set()).add(category)
+        return found
 
     def columns(
         self,

@@ -19,6 +19,7 @@ from fgvc_studio.store import schema
 from fgvc_studio.store.arrays import Arrays, write_atomic
 from fgvc_studio.store.categories import Categories
 from fgvc_studio.store.choices import Choices
+from fgvc_studio.store.clusters import Clusters
 from fgvc_studio.store.database import Database, connect_read_only, plain_faults, storable
 from fgvc_studio.store.images import Images
 from fgvc_studio.store.labels import Labels
@@ -28,6 +29,7 @@ from fgvc_studio.store.operations import Operations
 from fgvc_studio.store.recording import Current
 from fgvc_studio.store.replay import ReplayReport, replay
 from fgvc_studio.store.thumbs import Thumbs
+from fgvc_studio.store.verdicts import Verdicts
 
 DESCRIPTION, DATABASE, LOCK = "project.toml", "project.db", "lock"
 KEPT_BACKUPS = 5
@@ -52,6 +54,8 @@ class ProjectStore:
         self.images = Images(self._db, path)
         self.categories = Categories(self._db, current)
         self.labels = Labels(self._db, current)
+        self.clusters = Clusters(self._db, current)
+        self.verdicts = Verdicts(self._db, current)
         self.choices = Choices(self._db, current)
         self.metadata = Metadata(self._db)
         self.operations = Operations(self._db, current)

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from fgvc_studio.domain.records import LabelSource, Mark
+from fgvc_studio.domain.records import Box, LabelSource, Mark
 from fgvc_studio.gui.icons import icon
 from fgvc_studio.gui.models.inspector_data import InspectorData, Suggestion
 from fgvc_studio.gui.widgets.image_view import ImageView, Overlay
@@ -45,6 +45,8 @@ class Inspector(QWidget):
     """Show this item (a neighbour was clicked)."""
     duplicates_requested = Signal("qlonglong")
     region_selected = Signal("qlonglong", object)
+    attention_wanted = Signal("qlonglong")
+    """Show where the model of the space looked in this item."""
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -89,6 +91,10 @@ class Inspector(QWidget):
         self._region.setCheckable(True)
         self._region.toggled.connect(self.image.set_region_mode)
         self.image.region_mode_changed.connect(self._region.setChecked)
+        self.attention = _tool("model", self.tr("Show where the model looked"))
+        self.attention.setCheckable(True)
+        self.attention.toggled.connect(self._attention_toggled)
+        self.attention.hide()
         fit = _tool("fit", self.tr("Fit or 100 % (Z)"))
         fit.clicked.connect(lambda: self.image.toggle_zoom())
         closer = _tool("zoom-in", self.tr("Zoom in"))
@@ -100,7 +106,7 @@ class Inspector(QWidget):
         self.image.zoom_changed.connect(
             lambda scale: self._zoom.setText(self.tr("{share} %").format(share=round(scale * 100)))
         )
-        for widget in (farther, closer, fit, self._region):
+        for widget in (farther, closer, fit, self._region, self.attention):
             tools.addWidget(widget)
         tools.addStretch(1)
         tools.addWidget(self._zoom)
@@ -180,6 +186,8 @@ class Inspector(QWidget):
                 size=QSize(data.width, data.height) if data.width else None,
                 loader=loader,
             )
+            if self.attention.isChecked():
+                self.attention_wanted.emit(data.item_id)
         if data is not None and data.box is not None:
             self.image.set_overlays([Overlay(data.box)])
         if not same:
@@ -200,6 +208,22 @@ class Inspector(QWidget):
         """Show the nearest labelled items; ignored when another item is shown by now."""
         if item_id == self.item_id:
             self._show_neighbours(neighbours, captions)
+
+    def set_attention(self, item_id: int, heat: QImage, box: Box) -> None:
+        """Lay weights over the picture; ignored when another item is shown by now."""
+        if item_id == self.item_id and self.attention.isChecked():
+            self.image.set_heat(heat, box)
+
+    def offer_attention(self, on: bool) -> None:
+        """Whether the model of the space in use tells where it looked."""
+        self.attention.setVisible(on)
+        self.attention.setChecked(on and self.attention.isChecked())
+
+    def _attention_toggled(self, on: bool) -> None:
+        if on and self.item_id:
+            self.attention_wanted.emit(self.item_id)
+        elif not on:
+            self.image.set_heat(None)
 
     def stop(self) -> None:
         """End the threads of this pane."""

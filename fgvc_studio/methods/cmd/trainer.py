@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from fgvc_studio.domain.records import Progress, Skipped
 from fgvc_studio.domain.runs import StepReport
 from fgvc_studio.methods import checkpoints, diagnostics
+from fgvc_studio.methods.cached_views import CachedViews
 from fgvc_studio.methods.cmd import embedder
 from fgvc_studio.methods.cmd.config import CmdConfig
 from fgvc_studio.methods.cmd.learner import CmdLearner
@@ -30,7 +30,6 @@ RESUME = "resume.safetensors"
 LARGE, SMALL = "global", "local"
 LOCAL_SIZE = 96
 _SAMPLE = 256
-_FREE_EVERY = 64
 
 
 class CmdTrainer:
@@ -81,9 +80,9 @@ class CmdTrainer:
             pictures, self.split, small if self._live else {**small, **plan}, seed, threads
         )
         self.cache: ViewCache = cached.cache(cache)
-        self.skipped: list[Skipped] = []
+        self.views = CachedViews(pictures, self.cache, self.runtime)
         self._usable: Rows = np.arange(len(pictures))
-        self._save_every = save_every
+        self._save_every, self._enough = save_every, False
         self.loop: Loop | None = None
         self.learner: CmdLearner | None = None
 
@@ -93,35 +92,21 @@ class CmdTrainer:
         return self.split.dim
 
     @property
+    def skipped(self) -> list[Skipped]:
+        """Pictures that could not be read."""
+        return self.views.skipped
+
+    @property
     def estimate(self) -> dict[str, int]:
-        """What the expert is told before the start: items, views per item, bytes on disk."""
-        views = sum(kind.views for kind in self.cache.kinds.values())
-        return {
-            "items": len(self.pictures),
-            "views_per_item": views,
-            "cache_bytes": self.cache.total_bytes,
-            "cache_bytes_to_write": self.cache.needed_bytes,
-        }
+        """See `CachedViews.estimate`; and the run's steps and their batch."""
+        sampler = self._sampler(len(self.pictures))
+        steps = sampler.steps_per_epoch * self.config.epochs
+        return {**self.views.estimate, "steps": steps, "batch": sampler.batch}
 
     def prepare(self) -> Iterator[Progress]:
         """Fill the view cache, going on where it was; may be left after any report."""
-        self.cache.open()
-        world, rank = self.runtime.world, self.runtime.rank
-        missing = self.cache.missing()
-        mine = missing[rank::world]
-        done = len(self.pictures) - len(missing)
-        size = self.cache.total_bytes / 1e6
-        text = f"Preparing views ({size:,.0f} MB)"
-        yield Progress(done, len(self.pictures), text)
-        for count, (row, reason) in enumerate(self.cache.fill(mine), 1):
-            if reason:
-                self.skipped.append(Skipped(str(self.pictures.paths[row]), reason))
-            if count % _FREE_EVERY == 0:
-                self.cache.check_disk()
-            yield Progress(done + count * world, len(self.pictures), text)
-        self.cache.flush()
-        self.runtime.wait()
-        self._usable = np.setdiff1d(np.arange(len(self.pictures)), self.cache.unreadable())
+        yield from self.views.fill()
+        self._usable = self.views.readable()
         diagnostics.least_items(len(self._usable))
 
     def steps(self) -> Iterator[StepReport]:
@@ -133,7 +118,7 @@ class CmdTrainer:
             A loss that is no number, a damaged checkpoint, a full disk.
         """
         config, runtime = self.config, self.runtime
-        sampler = Sampler(len(self._usable), config.batch * runtime.world, self.seed, runtime.world)
+        sampler = self._sampler(len(self._usable))
         self.learner = CmdLearner(
             self.split,
             config,
@@ -156,10 +141,17 @@ class CmdTrainer:
         )
         if runtime.main:
             self.folder.mkdir(parents=True, exist_ok=True)
-            embedder.write_config(self.folder, config, self.backbone)
+            checkpoints.write_config(self.folder, "cmd", config, self.backbone)
         if (self.folder / RESUME).is_file():
             self.loop.load(checkpoints.load_state(self.folder / RESUME))
-        yield from self.loop.steps()
+        for report in self.loop.steps():
+            yield report
+            if self._enough:
+                return
+
+    def enough(self) -> None:
+        """End with the teacher as it is."""
+        self._enough = True
 
     def save(self) -> None:
         """Keep a checkpoint now."""
@@ -185,8 +177,11 @@ class CmdTrainer:
 
     def drop_cache(self) -> None:
         """Delete the views of this run."""
-        self.cache.close()
-        shutil.rmtree(self.cache.folder, ignore_errors=True)
+        self.views.drop()
+
+    def _sampler(self, items: int) -> Sampler:
+        world = self.runtime.world
+        return Sampler(items, self.config.batch * world, self.seed, world)
 
     def _sample_rows(self, count: int) -> Rows:
         order = np.random.default_rng(self.seed).permutation(len(self._usable))[:count]

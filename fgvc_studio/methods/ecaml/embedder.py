@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fgvc_studio.domain.errors import UserError
 from fgvc_studio.methods import checkpoints
-from fgvc_studio.methods.config import changed
 from fgvc_studio.methods.ecaml.config import EcamlConfig
 from fgvc_studio.methods.ecaml.model import EcamlNetwork, rebuilt
 from fgvc_studio.vision.backbones import Backbone
 from fgvc_studio.vision.frozen import FrozenRunner
 from fgvc_studio.vision.split import Split, cut
 
-MODEL, CONFIG = "model.safetensors", "config.json"
+MODEL = "model.safetensors"
 _BLOCK = 4096
 
 
@@ -85,30 +81,7 @@ class EcamlEmbedder:
 def save(folder: Path, network: EcamlNetwork, config: EcamlConfig, backbone: Backbone) -> None:
     """Keep a metric for use."""
     checkpoints.save_state(folder / MODEL, {"network": network.state_dict()})
-    write_config(folder, config, backbone)
-
-
-def write_config(folder: Path, config: EcamlConfig, backbone: Backbone) -> None:
-    """Keep the configuration of a run."""
-    facts = {"method": "ecaml", "backbone": backbone.name, "key": backbone.key}
-    checkpoints.write_json(folder / CONFIG, {**facts, "config": asdict(config)})
-
-
-def read_config(folder: Path) -> EcamlConfig:
-    """The configuration of a run.
-
-    Raises
-    ------
-    UserError
-        Missing or damaged.
-    """
-    try:
-        kept = json.loads((folder / CONFIG).read_text("utf-8"))["config"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"The settings of the run {folder.name} cannot be read.", "Start a new run."
-        ) from error
-    return changed(EcamlConfig(), kept)
+    checkpoints.write_config(folder, "ecaml", config, backbone)
 
 
 def load(folder: Path, backbone: Backbone) -> EcamlEmbedder:
@@ -119,14 +92,9 @@ def load(folder: Path, backbone: Backbone) -> EcamlEmbedder:
     UserError
         Missing or damaged files, or a model of another backbone.
     """
-    split = cut(backbone, read_config(folder).train, pooled=True)
+    split = cut(backbone, checkpoints.read_config(folder, EcamlConfig).train, pooled=True)
     state = checkpoints.load_state(folder / MODEL)
-    try:
+    with checkpoints.fitting(folder, backbone):
         network = rebuilt(split, state["network"])
-    except (KeyError, RuntimeError) as error:
-        raise UserError(
-            f"The model of the run {folder.name} does not fit {backbone.name}.",
-            "Use the backbone of that run.",
-        ) from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return EcamlEmbedder(split, network, device)

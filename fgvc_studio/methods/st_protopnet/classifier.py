@@ -20,12 +20,12 @@ from fgvc_studio.methods.config import changed
 from fgvc_studio.methods.st_protopnet.config import StProtoConfig
 from fgvc_studio.methods.st_protopnet.evaluation import Calibration, own_best, probabilities
 from fgvc_studio.methods.st_protopnet.losses import BRANCHES
-from fgvc_studio.methods.st_protopnet.model import Shape, StProtoNet, network
+from fgvc_studio.methods.st_protopnet.model import Shape, StProtoNet, enlarged, network
 from fgvc_studio.methods.st_protopnet.projection import Patch, Projected
 from fgvc_studio.vision.backbones import Backbone
 from fgvc_studio.vision.split import Split, cut
 
-MODEL, FACTS, CONFIG = "model.safetensors", "model.json", "config.json"
+MODEL, FACTS = "model.safetensors", "model.json"
 FORMAT = 1
 PASSES, SIGMA = 10, 0.2
 """Noisy passes of SmoothGrad, and their deviation as a part of the values' range."""
@@ -85,6 +85,25 @@ class Evidence:
         return int(order[0]), int(order[1]), float(self.logits[order[0]] - self.logits[order[1]])
 
 
+@dataclass(frozen=True)
+class Activations:
+    """How strongly n images fire 2P prototypes, and where; trivial ones first.
+
+    Attributes
+    ----------
+    scores : ndarray (n, 2P) float32
+    cells : ndarray (n, 2P) int64
+        Place of the maximum, row by row in maps of `grid`.
+    maps : ndarray (n, 2, D, h, w) float32
+        Add-on maps of both branches before their enlargement to `grid`.
+    """
+
+    scores: NDArray[np.float32]
+    cells: NDArray[np.int64]
+    maps: NDArray[np.float32]
+    grid: tuple[int, int]
+
+
 @dataclass
 class Model:
     """A trained network with all that is known of its prototypes.
@@ -97,6 +116,10 @@ class Model:
         Of each prototype's source image, hex.
     evaluation : mapping
         Stage -> name -> value, on validation.
+    category_ids : tuple of int
+        Category of the project of each class; empty when there is no project.
+    training, validation : tuple of int
+        Items of the run, by number, that it learned from and was checked with.
     """
 
     net: StProtoNet
@@ -107,6 +130,9 @@ class Model:
     calibration: Calibration
     evaluation: Mapping[str, Mapping[str, float]]
     backbone: Mapping[str, str]
+    category_ids: tuple[int, ...] = ()
+    training: tuple[int, ...] = ()
+    validation: tuple[int, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Keep the model: weights and, as JSON, everything else.
@@ -127,6 +153,9 @@ class Model:
             "config": asdict(self.config),
             "shape": asdict(self.net.shape),
             "names": list(self.names),
+            "category_ids": list(self.category_ids),
+            "training": list(self.training),
+            "validation": list(self.validation),
             "calibration": asdict(self.calibration),
             "evaluation": self.evaluation,
             "prototypes": [
@@ -157,6 +186,24 @@ class Classifier:
         model.net.to(device).eval().requires_grad_(False)
         split.frozen.to(device)
 
+    def activations(self, batch: Images) -> Activations:
+        """What images (n, 3, H, W) do to every prototype, and where."""
+        scores, cells, maps = [], [], []
+        with torch.inference_mode():
+            body = self.model.net.maps(self._inputs(batch))
+            for name in BRANCHES:
+                branch = self.model.net.branch(name)
+                small = branch.small_features(body)
+                shown = branch.similarities(enlarged(small, branch.upsample))
+                score, at = shown.flatten(2).max(2)
+                scores.append(score.cpu().numpy())
+                cells.append(at.cpu().numpy())
+                maps.append(small.cpu().numpy())
+        grid = int(shown.shape[2]), int(shown.shape[3])
+        return Activations(
+            np.concatenate(scores, 1), np.concatenate(cells, 1), np.stack(maps, 1), grid
+        )
+
     def predict(self, batch: Images) -> Prediction:
         """Images (n, 3, H, W) float32, as the backbone's transform gives them."""
         return self.judge(self.scores(batch))
@@ -166,6 +213,11 @@ class Classifier:
         with torch.inference_mode():
             out = self.model.net(self._inputs(batch))
         return {name: out[name].scores.cpu().numpy() for name in BRANCHES}
+
+    def maps(self, batch: Images) -> Tensor:
+        """Images (n, 3, H, W) -> the body's maps (n, Cin, h, w)."""
+        found: Tensor = self.model.net.maps(self._inputs(batch))
+        return found
 
     def judge(self, scores: Mapping[str, NDArray[np.float32]]) -> Prediction:
         """The prediction from scores, so that switching prototypes needs no images again."""
@@ -254,12 +306,6 @@ class Classifier:
         return found
 
 
-def write_config(folder: Path, config: StProtoConfig, backbone: Backbone) -> None:
-    """Keep the configuration of a run."""
-    facts = {"method": "st_protopnet", "backbone": backbone.name, "key": backbone.key}
-    checkpoints.write_json(folder / CONFIG, {**facts, "config": asdict(config)})
-
-
 def load(folder: Path, backbone: Backbone) -> Classifier:
     """The classifier of a finished run.
 
@@ -281,6 +327,10 @@ def load(folder: Path, backbone: Backbone) -> Classifier:
         calibration = Calibration(**{**kept, "unknown": tuple(kept["unknown"])})
         table = tuple(_projected(entry) for entry in facts["prototypes"])
         fingerprints = tuple(entry["fingerprint"] for entry in facts["prototypes"])
+        rows = {
+            name: tuple(map(int, facts.get(name, ())))
+            for name in ("category_ids", "training", "validation")
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"The model of the run {folder.name} cannot be read.", "Start a new run."
@@ -288,20 +338,16 @@ def load(folder: Path, backbone: Backbone) -> Classifier:
     split = cut(backbone, config.train)
     net = network(split, shape, config.variant, config.map_upsample)
     state = checkpoints.load_state(folder / MODEL)
-    try:
+    with checkpoints.fitting(folder, backbone):
         if facts["backbone"]["key"] != backbone.key:
             raise KeyError("backbone")
         missing, extra = net.load_state_dict(state["net"], strict=False)
         if extra or any(config.train != "head" or not m.startswith("body.") for m in missing):
             raise KeyError("weights")
-    except (KeyError, RuntimeError) as error:
-        raise UserError(
-            f"The model of the run {folder.name} does not fit {backbone.name}.",
-            "Use the backbone of that run.",
-        ) from error
     model = Model(
-        net, config, names, table, fingerprints, calibration, facts["evaluation"], facts["backbone"]
-    )
+        net, config, names, table, fingerprints, calibration, facts["evaluation"],
+        facts["backbone"], **rows,
+    )  # fmt: skip
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Classifier(split, model, device)
 
