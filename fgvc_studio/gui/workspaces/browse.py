@@ -352,6 +352,9 @@ class BrowseWorkspace(Workspace):
         table = {
             "label.identify": self.identify,
             "label.accept": control.accept,
+            "label.suggestions": lambda: BulkSuggestions(
+                self.context, self.thumbnails, self
+            ).open(),
             "label.repeat": control.repeat,
             "label.remove": control.remove_label,
             "label.uncertain": lambda: control.mark(Mark.UNCERTAIN),
