@@ -67,6 +67,14 @@ class Picture:
     panels: tuple[Panel, ...]
 
 
+def warm_up() -> None:
+    """Load matplotlib and its list of fonts ahead of use; any thread."""
+    from matplotlib import font_manager
+    from matplotlib.backends import backend_agg  # noqa: F401
+
+    font_manager.findfont("DejaVu Sans")
+
+
 def smoothed(y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Exponential moving average that starts anew after NaN."""
     weight = min(1.0, 2 / (1 + max(1.0, _SMOOTH * len(y))))
