@@ -57,7 +57,7 @@ def train(
     """Train a method on the items; stopped or killed, --resume RUN goes on."""
     from fgvc_studio.methods import registry
     from fgvc_studio.methods.config import form, parse_settings
-    from fgvc_studio.services.training import process_rank
+    from fgvc_studio.services.processes import process_rank
 
     out = console(ctx)
     if list_settings:

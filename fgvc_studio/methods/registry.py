@@ -26,7 +26,11 @@ SPACE, CLASSIFIER, CLUSTERS = "space", "classifier", "clusters"
 
 
 class Trainer(Protocol):
-    """What a run needs of a method; made by `Method.trainer`."""
+    """What a run needs of a method; made by `Method.trainer`.
+
+    It may also have ``notes``, a tuple of sentences for the card, and ``findings()``, which gives
+    after `finish` what has the fields of a `domain.runs.Comparison`, or None.
+    """
 
     skipped: list[Skipped]
 

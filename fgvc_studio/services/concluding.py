@@ -18,6 +18,7 @@ from fgvc_studio.services import (
     comparing,
     counting,
     run_pictures,
+    scoring,
     scoring_classifier,
     scoring_discovery,
     training_material,
@@ -153,11 +154,14 @@ class Concluding:
         test = np.setdiff1d(test, kept.item_ids)
         taught = np.isin(kept.categories, known)
         if len(test) >= scoring_classifier.LEAST:
-            queries, truth = test, given[test - 1]
+            queries = scoring.drawn(test)
+            truth = given[queries - 1]
             gallery = taught
             protocol = "labelled items of the split test"
         else:
-            if (folder / FIRST).is_dir():  # the fit that never saw the validation images
+            if (
+                folder / FIRST / classifier.FACTS
+            ).is_file():  # the fit that never saw the validation images
                 folder = folder / FIRST
                 model = classifier.load(folder, job.backbone).model
                 notes.append("The numbers are those of the fit before the last one.")
@@ -179,9 +183,9 @@ class Concluding:
     def _clusters(self, job: Job) -> Generator[Progress, None, Outcome]:
         """Propose the clusters; only once, also when a run was cut short here."""
         run, made, review = job.run, job.made, self._studio.review
+        folder = self._runs.folder(run.id)
         if all(found.run != run.id for found in review.discoveries()):
-            curve = counting.curve(self._runs.folder(run.id))
-            found = scoring_discovery.found_of(run, job.material, made, curve)
+            found = scoring_discovery.found_of(run, job.material, made, counting.curve(folder))
             yield from review.proposing(found)
         if not np.isnan(made.known_accuracy):
             job.diagnostics["known_accuracy"] = made.known_accuracy
@@ -190,7 +194,8 @@ class Concluding:
                 protocol=f"{len(made.proposals.rows):,} items without a label",
                 verdict=scoring_discovery.verdict(made),
                 metrics={"novel_categories": scoring_discovery.counted(made)},
-            )
+            ),
+            counting.notes(folder),
         )
 
     # ---- the card --------------------------------------------------------------------------

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 CATEGORIES = ("all", "known", "novel")
-QUERY_LIMIT = 10_000
-"""Above this number the queries are a random sample; the report's ``n`` tells."""
 
 Mask = NDArray[np.bool_]
 
@@ -112,6 +110,7 @@ class Evaluating:
         yield Progress(len(jobs), len(jobs), "Scored")
         return {
             "space": opened.info.name,
+            **({"run": run} if run else {}),
             "items": len(np.union1d(task.gallery, task.queries)),
             "metrics": metrics,
             "not_scored": missing,
@@ -147,10 +146,7 @@ class Evaluating:
             raise UserError(*_nothing(categories, truth))
         in_gallery = usable & _in_splits(split, usable, gallery, "gallery")
         in_queries = usable & _in_splits(split, usable, queries, "queries")
-        query_rows = np.flatnonzero(in_queries)
-        if len(query_rows) > QUERY_LIMIT:
-            drawn = np.random.default_rng(seed).choice(query_rows, QUERY_LIMIT, replace=False)
-            query_rows = np.sort(drawn)
+        query_rows = scoring.drawn(np.flatnonzero(in_queries), seed)
         if categories == "novel":
             fit = self._studio.catalogue.category[places].astype(np.int64) - 1
             fit[usable] = -1

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 Ids = NDArray[np.int64]
-QUERY_LIMIT = 10_000
-"""Above this number the queries are a random sample; the report's ``n`` tells."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def _classifier(studio: Studio, q: _Question) -> Scored:
             "No item with a known category is left to score the classifier with.",
             "Choose other --queries, or give a truth file.",
         )
-    queries = _drawn(queries, q.seed)
+    queries = scoring.drawn(queries, q.seed)
     judged = yield from scoring_classifier.judged(
         studio, q.run, folder, queries, classes[queries - 1]
     )
@@ -154,7 +152,7 @@ def _clusters(studio: Studio, q: _Question) -> Scored:
         missing["cluster_accuracy"] = "No clustered item has a known category."
     unseen = np.setdiff1d(np.flatnonzero(q.wanted) + 1, kept.item_ids)
     if len(unseen):
-        unseen = _drawn(unseen, q.seed)
+        unseen = scoring.drawn(unseen, q.seed)
         index = truths.names_of(studio, q.truth, made.model.classes)
         truth = q.truth.label[unseen - 1]
         metrics |= yield from scoring_discovery.anywhere(
@@ -173,9 +171,3 @@ def _clusters(studio: Studio, q: _Question) -> Scored:
         ),
         missing,
     )
-
-
-def _drawn(items: Ids, seed: int) -> Ids:
-    if len(items) <= QUERY_LIMIT:
-        return items
-    return np.sort(np.random.default_rng(seed).choice(items, QUERY_LIMIT, replace=False))

@@ -118,6 +118,7 @@ class Runs:
     def forget(self, run_id: str) -> None:
         """Delete a run that could not begin."""
         shutil.rmtree(self.folder(run_id), ignore_errors=True)
+        shutil.rmtree(self.views(run_id), ignore_errors=True)
 
     def material(self, run_id: str) -> Snapshot:
         """What a run learns from, as it was at its start.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -19,12 +18,13 @@ from fgvc_studio.methods.config import changed
 from fgvc_studio.services import live_map, run_pictures, training_material
 from fgvc_studio.services.concluding import Concluding, Job
 from fgvc_studio.services.embedding import default_threads
+from fgvc_studio.services.processes import process_rank
 from fgvc_studio.services.runs import MetricsLog, Runs
 
 if TYPE_CHECKING:
     from fgvc_studio.methods.registry import Method, Trainer
+    from fgvc_studio.methods.runtime import Runtime
     from fgvc_studio.services.studio import Studio
-    from fgvc_studio.vision.backbones import Backbone
 
 DEFAULT_SPLITS = ("train", "val")
 ENOUGH = "enough"
@@ -128,7 +128,7 @@ class Training:
             run = self._new(chosen, preset, config, base, seed, len(item_ids), splits)
             kept.save(self.runs.folder(run.id))
             self.runs.save(run)
-        return (yield from self._work(chosen, run, used))
+        return (yield from self._work(chosen, run, used, new=resume is None))
 
     def enough(self, run_id: str) -> None:
         """Let a run at work end as soon as what it learned can be used; kept over a restart.
@@ -147,7 +147,7 @@ class Training:
         (self.runs.folder(run_id) / ENOUGH).touch()
 
     def _work(
-        self, method: Method, run: TrainingRun | None, threads: int
+        self, method: Method, run: TrainingRun | None, threads: int, *, new: bool
     ) -> Generator[Progress, None, TrainResult | None]:
         import torch
 
@@ -157,13 +157,13 @@ class Training:
         with self.working():
             runtime = Runtime(str(run.config.get("precision", "auto")) if run else "auto")
             run = self.runs.get(runtime.share(run.id if run else ""))
-            config = changed(method.config(), run.config)
-            backbone = training_material.backbone_of(self._studio, run.base_space)
-            kept = self.runs.material(run.id)
-            trainer = self._trainer(
-                method, config, backbone, run, kept, seed=run.seed, threads=threads, runtime=runtime
-            )
-            job = Job(run, method, config, backbone, trainer, kept, runtime.main)
+            try:
+                job = self._job(method, run, runtime, threads)
+            except UserError:
+                if new and runtime.main:
+                    self.runs.forget(run.id)  # it could not begin: there is nothing to go on with
+                raise
+            trainer = job.trainer
             try:
                 yield Progress(0, 0, _estimate(trainer), detail={"run": run.id, **trainer.estimate})
                 yield from trainer.prepare()
@@ -186,25 +186,29 @@ class Training:
         finally:
             self.at_work -= 1
 
-    def _trainer(
-        self,
-        method: Method,
-        config: Any,
-        backbone: Backbone,
-        run: TrainingRun,
-        kept: training_material.Snapshot,
-        **options: Any,
-    ) -> Trainer:
-        folder = self.runs.folder(run.id)
-        pictures = run_pictures.of_items(self._studio, kept.item_ids)
-        material = training_material.material(self._studio, kept, run.base_space, folder)
-        views = self.runs.views(run.id)
-        try:
-            return method.trainer(config, backbone, pictures, folder, views, material, **options)
-        except UserError:
-            if not run.step:
-                self.runs.forget(run.id)  # it could not begin: nothing to go on with
-            raise
+    def _job(self, method: Method, run: TrainingRun, runtime: Runtime, threads: int) -> Job:
+        """Everything that a run works with.
+
+        Raises
+        ------
+        UserError
+            Other weights of the backbone, or items and labels that do not do.
+        """
+        config = changed(method.config(), run.config)
+        backbone = training_material.backbone_of(self._studio, run.base_space)
+        kept, folder = self.runs.material(run.id), self.runs.folder(run.id)
+        trainer = method.trainer(
+            config,
+            backbone,
+            run_pictures.of_items(self._studio, kept.item_ids),
+            folder,
+            self.runs.views(run.id),
+            training_material.material(self._studio, kept, run.base_space, folder),
+            seed=run.seed,
+            threads=threads,
+            runtime=runtime,
+        )
+        return Job(run, method, config, backbone, trainer, kept, runtime.main)
 
     def _train(self, job: Job) -> Generator[Progress, None, None]:
         log = MetricsLog(self.runs.folder(job.run.id)) if job.main else None
@@ -298,11 +302,6 @@ class Training:
             splits=tuple(splits),
             config=dataclasses.asdict(config),
         )
-
-
-def process_rank() -> int:
-    """Number of this process among those that ``torchrun`` or ``accelerate launch`` started."""
-    return int(os.environ.get("RANK", "0"))
 
 
 def _estimate(trainer: Trainer) -> str:

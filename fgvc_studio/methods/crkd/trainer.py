@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fgvc_studio.domain.errors import UserError
@@ -34,7 +33,7 @@ def counted(
     return found.count, found.low, found.high
 
 
-RESUME, LABELS = "resume.safetensors", "labels.safetensors"
+RESUME = "resume.safetensors"
 
 
 class CrkdTrainer:
@@ -89,7 +88,7 @@ class CrkdTrainer:
         )
         self.cache = self.source.cache
         self.views = CachedViews(pictures, self.cache, self.runtime)
-        self._given = self._labels_at_start(labels)
+        self._given = np.array(labels, np.int64)
         self._save_every, self._count = save_every, count
         self.classes = np.unique(self._given[self._given >= 0])
         self.stages = self._staged(np.arange(len(pictures)))
@@ -124,8 +123,6 @@ class CrkdTrainer:
         """
         if self.runtime.main:
             self.folder.mkdir(parents=True, exist_ok=True)
-            kept = {"labels": torch.from_numpy(self._given)}
-            checkpoints.save_state(self.folder / LABELS, kept)
             checkpoints.write_config(
                 self.folder, "crkd", self.config, self.backbone, classes=self.classes.tolist()
             )
@@ -158,14 +155,6 @@ class CrkdTrainer:
     def drop_cache(self) -> None:
         """Delete the views of this run."""
         self.views.drop()
-
-    def _labels_at_start(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A resumed run goes on with the labels that it began with."""
-        if (self.folder / LABELS).is_file():
-            kept: NDArray[np.int64] = checkpoints.load_state(self.folder / LABELS)["labels"].numpy()
-            if len(kept) == len(self.pictures):
-                return kept
-        return np.array(labels, np.int64)
 
     def _staged(self, usable: Rows) -> Stages:
         known = self._given >= 0

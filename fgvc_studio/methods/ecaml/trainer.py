@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ from fgvc_studio.methods.ecaml.batches import CategorySampler, hidden_categories
 from fgvc_studio.methods.ecaml.config import LEAST_FOR_LDA, EcamlConfig, resolved
 from fgvc_studio.methods.ecaml.features import Features, some
 from fgvc_studio.methods.ecaml.learner import SCORE, EcamlLearner, embedded
-from fgvc_studio.methods.ecaml.model import EcamlNetwork
+from fgvc_studio.methods.ecaml.model import EcamlNetwork, rebuilt, with_own_tail
 from fgvc_studio.methods.ecaml.start import at_start, discriminants, start
 from fgvc_studio.methods.loop import Loop, Rows
 from fgvc_studio.methods.runtime import Runtime
@@ -193,11 +192,11 @@ class EcamlTrainer:
 
     def finish(self) -> embedder.EcamlEmbedder:
         """Keep the metric and its read-out, and give it for use."""
-        if self.learner is None or not self.results:
+        last = self.results.get(plan.FINAL) or self.results.get(plan.TRAINED)
+        if last is None:
             raise RuntimeError("nothing was trained")
-        last = self.results.get(plan.FINAL) or self.results[plan.TRAINED]
-        self.network = self.learner.network
-        self.network.load_state_dict(last["network"])
+        self.network = rebuilt(with_own_tail(self.split, self.runtime.device), last["network"])
+        self.network.to(self.runtime.device)
         self._scored = self._spaces()
         if self.runtime.main:
             embedder.save(self.folder, self.network, self.config, self.backbone)
@@ -281,8 +280,7 @@ class EcamlTrainer:
 
     def _network(self, config: EcamlConfig, rows: Rows, seed: int, batch: int) -> EcamlNetwork:
         """A network at step 0, with a tail of its own."""
-        split = dataclasses.replace(self.split, rest=copy.deepcopy(self.split.rest))
-        split.rest.to(self.runtime.device)
+        split = with_own_tail(self.split, self.runtime.device)
         if split.train == "all" and batch // self.runtime.world >= _LIVE_NORMS_FROM:
             split.rest.live_norms = True
         made = start(config, self._pooled(rows), self.labels[rows], self._all_pooled(), seed)

@@ -50,6 +50,7 @@ class TwoFits:
     ) -> None:
         self.config, self.backbone, self.pictures = config, backbone, pictures
         self.folder, self._cache, self.labels, self._options = folder, cache, labels, options
+        self._enough = False
         self._chosen = self._read()
         self.trainer = self._first() if self._chosen is None else self._second()
 
@@ -88,12 +89,19 @@ class TwoFits:
                     accuracies.append(report.diagnostics["last_layer_accuracy"])
                 steps = report.total
                 yield dataclasses.replace(report, total=2 * report.total)
+            if self._enough:
+                return
             self._choose(accuracies, steps)
         before = int(self._chosen["steps"]) if self._chosen else 0
         for report in self.trainer.steps():
             yield dataclasses.replace(
                 report, step=before + report.step, total=before + report.total
             )
+
+    def enough(self) -> None:
+        """End the fit at work; the first one is then the last."""
+        self._enough = True
+        self.trainer.enough()
 
     def save(self) -> None:
         """Keep a checkpoint now."""
@@ -104,6 +112,9 @@ class TwoFits:
         model = self.trainer.model
         if model is None:
             raise RuntimeError("nothing was trained")
+        if self._chosen is None:
+            self.trainer.folder = self.folder
+            return self.trainer.finish()
         first = classifier.load(self.folder / FIRST, self.backbone).model
         model.calibration = first.calibration
         model.evaluation = {**first.evaluation, "projection": model.evaluation["projection"]}

@@ -178,6 +178,20 @@ def test_without_test_items_validation_judges_the_fit_that_did_not_see_it(few):
     assert not (few.training.runs.folder(result.run) / "first").exists()
 
 
+def test_the_first_fit_is_the_last_when_it_was_enough(few):
+    set_split(few, np.array([2, 3, 10, 11, 18, 19]), Split.VAL)
+    job = few.training.run("st-protopnet", train="head", settings=PROTO | {"epochs": 8})
+    for report in job:
+        if report.detail.get("losses") and report.done == 2:
+            few.training.enough(report.detail["run"])
+            break
+    _, result = finish(job)
+    found = bundle.read(few.training.runs.folder(result.run))
+    assert (len(found.training), len(found.validation)) == (12, 6)
+    assert result.card.metrics["accuracy"]["n"] == 6
+    assert any("Ended early" in note for note in result.card.notes)
+
+
 def test_small_categories_are_left_out_and_unreviewed_proposals_teach_nothing(few):
     few.labelling.unlabel(np.arange(17, 25))
     rare, proposed = np.array([18, 19]), np.array([20])
@@ -238,3 +252,36 @@ def test_the_verbs(few, capsys):
     assert [r["run"] for r in answer["runs"]] == ["crkd-1", "st-protopnet-1"]
     assert verb("runs", path, "discard", "st-protopnet-1")[1]["state"] == "discarded"
     assert not (path / "runs" / "st-protopnet-1" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "word", "settings"),
+    [("st-protopnet", "Judging with", PROTO), ("crkd", "Judging the", CRKD)],
+)
+def test_a_run_stopped_after_its_training_is_concluded(few, method, word, settings):
+    few.labelling.unlabel(np.arange(17, 25))
+    job = few.training.run(method, train="head", settings=settings)
+    leave_at(job, word)
+    (run,) = few.training.runs.all()
+    assert run.state is RunState.RUNNING and not few.review.discoveries()
+    _, result = finish(few.training.run(method, resume=run.id))
+    assert result.card.metrics and few.training.runs.get(run.id).state is RunState.FINISHED
+    assert len(few.review.discoveries()) == (method == "crkd")
+
+
+def test_ecaml_stopped_while_it_embeds_is_concluded(many):
+    job = many.training.run("ecaml", train="head", settings=ECAML)
+    leave_at(job, "Embedding")
+    run = many.training.runs.all()[-1]
+    assert run.state is RunState.RUNNING
+    _, result = finish(many.training.run("ecaml", resume=run.id))
+    assert result.card.findings and many.exploring.space(run.id).info.complete
+
+
+def leave_at(job, word):
+    """Close a run's job at the first report that begins so."""
+    for report in job:
+        if report.text.startswith(word):
+            job.close()
+            return
+    raise AssertionError(word)
