@@ -201,7 +201,7 @@ def _panel(
         spine.set_color(tokens.border)
     if len(panel.curves) > 1 or (panel.curves and panel.curves[0].label != panel.title):
         legend = axes.legend(
-            loc="upper right", fontsize=7.5, frameon=True, framealpha=0.75, borderpad=0.3,
+            loc="best", fontsize=7.5, frameon=True, framealpha=0.75, borderpad=0.3,
             handlelength=1.4, labelspacing=0.25, labelcolor=tokens.text,
         )  # fmt: skip
         legend.get_frame().set_facecolor(tokens.panel)
