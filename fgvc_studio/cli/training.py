@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fgvc_studio.cli import drift
 from fgvc_studio.cli.common import console, metric_text, opened, skipped_text
 from fgvc_studio.cli.console import table
 from fgvc_studio.domain.errors import UserError
@@ -106,7 +107,8 @@ def runs(
     project: Annotated[Path, typer.Argument(help="The project folder.", show_default=False)],
     action: Annotated[str, typer.Argument(help=", ".join(ACTIONS) + ".")] = "list",
     names: Annotated[
-        list[str] | None, typer.Argument(help="RUN, two of them to compare.", show_default=False)
+        list[str] | None,
+        typer.Argument(help="RUN; to compare two runs or spaces.", show_default=False),
     ] = None,
 ) -> None:
     """List the runs; show, keep or discard one; compare two."""
@@ -140,6 +142,11 @@ def runs(
 
 
 def _compare(ctx: typer.Context, studio: Studio, first: str, second: str) -> None:
+    moved, drifted = drift.compare(ctx, studio, first, second)
+    known = {run.id for run in studio.training.runs.all()}
+    if not {first, second} <= known:  # a frozen space has no card
+        console(ctx).emit({"runs": [first, second], "drift": drifted}, "\n".join(moved))
+        return
     cards = [studio.training.runs.card(name) for name in (first, second)]
     names = [n for n in cards[0].metrics if n in cards[1].metrics]
     rows = [(n, *(metric_text(n, c.metrics[n]["value"]) for c in cards)) for n in names]
@@ -154,10 +161,8 @@ def _compare(ctx: typer.Context, studio: Studio, first: str, second: str) -> Non
     same = cards[0].data.get("fingerprint") == cards[1].data.get("fingerprint")
     if not same:
         lines.append("The runs learned from different items.")
-    console(ctx).emit(
-        {"runs": [first, second], "metrics": metrics, "config": changed, "same_items": same},
-        "\n".join(lines),
-    )
+    facts = {"metrics": metrics, "config": changed, "same_items": same, "drift": drifted}
+    console(ctx).emit({"runs": [first, second], **facts}, "\n".join([*lines, *moved]))
 
 
 def _told(card: RunCard) -> str:

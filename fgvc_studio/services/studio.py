@@ -18,6 +18,7 @@ from fgvc_studio.services.labelling import Labelling
 from fgvc_studio.services.opinions import Opinions
 from fgvc_studio.services.prototypes import Prototypes
 from fgvc_studio.services.review import Review
+from fgvc_studio.services.suggesting import Suggesting
 from fgvc_studio.services.training import Training
 from fgvc_studio.store.project import ProjectStore
 
@@ -43,6 +44,7 @@ class Studio:
         self.ingest = Ingest(self)
         self.embedding = Embedding(self)
         self.exploring = Exploring(self)
+        self.suggesting = Suggesting(self)
         self.evaluating = Evaluating(self)
         self.exporting = Exporting(self)
         self.training = Training(self)

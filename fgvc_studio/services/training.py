@@ -218,7 +218,8 @@ class Training:
         items = job.material.item_ids
         try:
             for report in job.trainer.steps():
-                if log is not None:
+                told = bool(report.losses or report.diagnostics)
+                if log is not None and told:
                     log.add(report)
                 job.last = report
                 job.diagnostics |= report.diagnostics
@@ -234,7 +235,7 @@ class Training:
                     **({"alarms": list(report.alarms)} if report.alarms else {}),
                     **(pictures.looked(job.trainer, report, items) if job.main else {}),
                 }
-                text = f"Training {job.run.id}"
+                text = f"Training {job.run.id}" if told else f"{job.run.id} is counting categories"
                 if report.alarms:
                     text = f"{text}: {report.alarms[0]}"
                 yield Progress(

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from fgvc_studio.gui.widgets.drift_strips import NeighbourStrip
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
-from fgvc_studio.services.drift import Strips
+from fgvc_studio.services.drift_report import Strips
 
 _NAME, _OWN = 96, 78
 

@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication
 
 from fgvc_studio.gui.widgets.drift_tables import ReportTable, Row
-from fgvc_studio.services.drift import (
+from fgvc_studio.services.drift_report import (
     CategoryChange,
     Disagreement,
     DriftReport,

@@ -13,9 +13,11 @@ from fgvc_studio.methods import checkpoints
 from fgvc_studio.methods.ecaml.config import EcamlConfig
 from fgvc_studio.methods.ecaml.model import EcamlNetwork, rebuilt
 from fgvc_studio.vision.backbones import Backbone
+from fgvc_studio.vision.frozen import FrozenRunner
 from fgvc_studio.vision.split import Split, cut
 
 MODEL = "model.safetensors"
+_BLOCK = 4096
 
 
 class EcamlEmbedder:
@@ -34,13 +36,33 @@ class EcamlEmbedder:
         self._network = network.to(device).eval().requires_grad_(False)
         split.backbone.model.to(device)
         split.frozen.to(device)
+        self._frozen = FrozenRunner(split)
         self.name = f"ecaml-{device.type}"
         self.dim = network.dim
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, 3, H, W) float32 -> (B, E) float32, l2-normalised."""
-        with torch.inference_mode():
-            return self._network.embed(self._split.frozen(self._inputs(batch))).cpu().numpy()
+        return self._embedded(self._frozen(batch))
+
+    def from_pooled(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The backbone's own vectors (N, d0), of any length -> (N, E) float32, l2-normalised.
+
+        Without looking at pictures again; only for a metric on the whole frozen backbone.
+
+        Raises
+        ------
+        ValueError
+            A part of the backbone was trained.
+        """
+        if self._split.trained:
+            raise ValueError("the trunk was trained: it needs the pictures")
+        blocks = range(0, len(pooled), _BLOCK)
+        made = [self._embedded(np.asarray(pooled[at : at + _BLOCK])) for at in blocks]
+        return np.concatenate(made) if made else np.empty((0, self.dim), np.float32)
+
+    def _embedded(self, stored: NDArray[np.float32]) -> NDArray[np.float32]:
+        inputs = torch.from_numpy(np.ascontiguousarray(stored)).to(self._device)
+        return self._network.embed(inputs).cpu().numpy()
 
     def features(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, 3, H, W) float32 -> (B, C, h, w) float32: the trunk's cells before pooling."""
