@@ -122,6 +122,10 @@ def _classifier(studio: Studio, q: _Question) -> Scored:
     judged = yield from scoring_classifier.judged(
         studio, q.run, folder, queries, classes[queries - 1]
     )
+    protocol = f"{len(judged.truth):,} items with a known category"
+    learned = int(np.isin(judged.item_ids, kept.item_ids[kept.categories > 0]).sum())
+    if learned:
+        protocol += f", {learned:,} of which were learned from"
     place = {int(c): k for k, c in enumerate(known)}
     taught = np.array([place.get(int(c), -1) for c in kept.categories], np.int64)
     gallery = np.flatnonzero((taught >= 0) & ~np.isin(kept.item_ids, queries))
@@ -131,7 +135,7 @@ def _classifier(studio: Studio, q: _Question) -> Scored:
         judged,
         kept.item_ids[gallery],
         taught[gallery],
-        f"{len(judged.truth):,} items with a known category",
+        protocol,
     )
     return compared, missing
 

@@ -27,6 +27,8 @@ NOTHING = (
     "keep some in the split test."
 )
 
+ALONE = "There are no other labelled items to compare simple models with."
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -152,6 +154,8 @@ def compared(
     space = studio.exploring.space(run.base_space)
     rows, own = space.rows_of(gallery), space.rows_of(found.item_ids)
     rows, gallery_truth = rows[rows >= 0], gallery_truth[rows >= 0]
+    if len(np.unique(gallery_truth)) < 2:
+        return Comparison(protocol, ALONE, metrics=metrics(found))
     if (own < 0).any():
         raise UserError(
             f"Some items have no vector in {run.base_space}.", "Embed the new images first."

@@ -107,9 +107,14 @@ class Pool:
         """`label` (N,) holds the true category of every item of the project, -1 unknown."""
         items = kept.item_ids[made.proposals.rows]
         truth = label[items - 1]
-        good = truth >= 0
-        heads = made.proposals.by_head[:, good]
-        return cls(items[good], made.proposals.assignment[good], truth[good], heads)
+        proposed = made.proposals
+        return cls(items, proposed.assignment, truth, proposed.by_head).only(truth >= 0)
+
+    def only(self, good: NDArray[np.bool_]) -> Pool:
+        """Some of the items."""
+        return Pool(
+            self.item_ids[good], self.cluster[good], self.truth[good], self.by_head[:, good]
+        )
 
 
 def compared(
@@ -121,6 +126,9 @@ def compared(
     """
     from fgvc_studio.analysis import frozen_groups, intervals, metrics_clustering, probes
 
+    space = studio.exploring.space(run.base_space)
+    rows = space.rows_of(pool.item_ids)
+    pool, rows = pool.only(rows >= 0), rows[rows >= 0]
     runs = pool.cluster[None].astype(np.int32)
     made = {
         "cluster_accuracy": scoring.accuracy(runs, pool.truth),
@@ -128,14 +136,13 @@ def compared(
         "cluster_ari": scoring.agreement(runs, pool.truth, "ari"),
         "cluster_accuracy_heads": scoring.accuracy(pool.by_head.astype(np.int32), pool.truth),
     }
-    space = studio.exploring.space(run.base_space)
-    vectors = np.asarray(space.vectors[space.rows_of(pool.item_ids)], np.float32)
+    vectors = np.asarray(space.vectors[rows], np.float32)
     seeds = next(count for most, count in scoring.CLUSTER_SEEDS if len(vectors) <= most)
     components = probes.pca_space(np.asarray(space.vectors), seed=seed)
     lane = studio.exploring.lane
     groups: NDArray[np.int32] = yield from lane().run(
         frozen_groups.kmeans_runs,
-        components[space.rows_of(pool.item_ids)],
+        components[rows],
         clusters,
         seeds,
         seed,
