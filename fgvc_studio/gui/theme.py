@@ -181,8 +181,7 @@ def style_sheet(t: Theme) -> str:
     QPushButton[role="tab"] {{ background: transparent; border: 1px solid transparent;
         border-bottom: 2px solid transparent; border-radius: 0; padding: 5px 10px; }}
     QPushButton[role="tab"]:hover {{ background: {t.hover}; }}
-    QPushButton[role="tab"]:checked {{ color: {t.accent}; border-bottom: 2px solid {t.accent};
-        font-weight: 600; }}
+    QPushButton[role="tab"]:checked {{ color: {t.accent}; border-bottom: 2px solid {t.accent}; }}
     QPushButton[role="tab"]:focus {{ border: 2px solid {t.accent}; }}
     QPushButton[role="chip"] {{ border-radius: 11px; padding: 2px 10px; }}
     QPushButton[role="flat"], QToolButton {{ background: transparent; border: 1px solid transparent;

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TRIALS = 20
 STRIP = 5
-_TRIED = 400
+_TRIED = 200
 
 Ids = NDArray[np.int64]
 

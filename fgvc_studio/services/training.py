@@ -215,6 +215,7 @@ class Training:
         started, first = time.monotonic(), 0
         enough = self.runs.folder(job.run.id) / ENOUGH
         pictures = live_map.LiveMap(self.runs.folder(job.run.id))
+        items = job.material.item_ids
         try:
             for report in job.trainer.steps():
                 told = bool(report.losses or report.diagnostics)
@@ -232,7 +233,7 @@ class Training:
                     "seconds_left": pace * (report.total - report.step),
                     **({"diagnostics": dict(report.diagnostics)} if report.diagnostics else {}),
                     **({"alarms": list(report.alarms)} if report.alarms else {}),
-                    **pictures.looked(job.trainer, report, job.material.item_ids),
+                    **(pictures.looked(job.trainer, report, items) if job.main else {}),
                 }
                 text = f"Training {job.run.id}" if told else f"{job.run.id} is counting categories"
                 if report.alarms:

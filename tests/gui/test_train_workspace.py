@@ -18,7 +18,7 @@ QUICK = {
     "train": "head", "epochs": "3", "batch": "8", "outputs": "32", "hidden": "16",
     "bottleneck": "8", "global_views": "2", "local_views": "2", "local_per_step": "2",
 }  # fmt: skip
-LONG = 120_000
+LONG = 240_000
 
 
 def finish(job):

@@ -105,8 +105,10 @@ class RunHistory:
                 self._version += 1
 
     def load(self, records: Iterable[Mapping[str, Any]], frames: Iterable[Frame] = ()) -> None:
-        """Begin with what a run left on disk."""
+        """Begin with what a run left on disk; nothing when it reports already."""
         with self._lock:
+            if self._version:
+                return
             for record in records:
                 self._total = int(record.get("total", 0))
                 self._note(int(record.get("step", 0)), record)

@@ -67,6 +67,14 @@ class Picture:
     panels: tuple[Panel, ...]
 
 
+def warm_up() -> None:
+    """Load matplotlib and its list of fonts ahead of use; any thread."""
+    from matplotlib import font_manager
+    from matplotlib.backends import backend_agg  # noqa: F401
+
+    font_manager.findfont("DejaVu Sans")
+
+
 def smoothed(y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Exponential moving average that starts anew after NaN."""
     weight = min(1.0, 2 / (1 + max(1.0, _SMOOTH * len(y))))
@@ -193,7 +201,7 @@ def _panel(
         spine.set_color(tokens.border)
     if len(panel.curves) > 1 or (panel.curves and panel.curves[0].label != panel.title):
         legend = axes.legend(
-            loc="upper right", fontsize=7.5, frameon=True, framealpha=0.75, borderpad=0.3,
+            loc="best", fontsize=7.5, frameon=True, framealpha=0.75, borderpad=0.3,
             handlelength=1.4, labelspacing=0.25, labelcolor=tokens.text,
         )  # fmt: skip
         legend.get_frame().set_facecolor(tokens.panel)

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 def load() -> None:
     """Import the pages ahead of use; any thread."""
+    from fgvc_studio.gui.widgets import curve_figure
     from fgvc_studio.gui.workspaces import browse, history, train  # noqa: F401
+
+    curve_figure.warm_up()
 
 
 def make_all(context: Context) -> list[Workspace]:

@@ -70,8 +70,9 @@ class TrainWorkspace(Workspace):
         """Bring everything up to date."""
         if self.pages.currentWidget() is self.setup:
             self.setup.refresh()
+        self._show_runs()
         self.control.reload()
-        self.list.setFocus()
+        (self.list if self.control.runs else self.new).setFocus()
 
     def close_project(self) -> None:
         """End threads and let go of what outlives the project."""
@@ -83,6 +84,7 @@ class TrainWorkspace(Workspace):
     # ---- acts ------------------------------------------------------------------------------
     def new_training(self) -> None:
         """Ask what to train."""
+        self._settled = True
         self.list.show_chosen("")
         self.new.setChecked(True)
         self.pages.setCurrentWidget(self.setup)
@@ -144,6 +146,8 @@ class TrainWorkspace(Workspace):
         self._show_rows()
         self._show_starting()
         self.setup.set_cards(self.control.cards)
+        if not self.isVisible():
+            return
         if self._wanted and self.control.run_of(self._wanted) is not None:
             wanted, self._wanted = self._wanted, ""
             self.show_run(wanted)
@@ -151,7 +155,7 @@ class TrainWorkspace(Workspace):
             self.page.show_run(self.page.run_id)
         elif not self._settled and self.control.runs:
             self.show_run(self.control.runs[-1].id)
-        self._settled = True
+        self._settled |= bool(self.control.runs)
 
     def _show_rows(self) -> None:
         rows = [self._row(run) for run in reversed(self.control.runs)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from fgvc_studio.domain.errors import UserError
@@ -99,6 +100,13 @@ class TrainNeighbours(QWidget):
         self._refresh_buttons()
         if not same:
             self._item, self._changed, self._next = 0, np.empty(0, np.int64), 0
+            if self.isVisible():
+                self._ask_changed()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look for something to show when the view is first seen."""
+        super().showEvent(event)
+        if not len(self._changed) and not self._item:
             self._ask_changed()
 
     def _ask_changed(self) -> None:

@@ -51,7 +51,7 @@ class _ReadOut(QFrame):
         elif shared:
             text = f"{100 * value:.1f} %"
         else:
-            text = f"{value:.1f}" if value >= 10 else f"{value:.3f}"
+            text = f"{value:.1f}" if key == "rank" or value >= 10 else f"{value:.3f}"
         self.value.setText(text)
         name = train_words.name_of(key)
         if shared and not math.isnan(best):

@@ -175,7 +175,8 @@ class TrainSetup(QWidget):
     def request(self) -> Request:
         """What the form says now."""
         settings = dict(self.form.settings())
-        train = settings.pop("train", None)
+        settings.pop("train", None)
+        train = self.form.value("train")
         return Request(
             method=self.methods.chosen(),
             preset=str(self.preset.currentData() or ""),
