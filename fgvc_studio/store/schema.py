@@ -9,6 +9,7 @@ from __future__ import annotations
 import apsw
 
 DECISIONS = ("labels", "marks", "rejections", "splits", "categories", "category_names")
+DECISIONS += ("verdicts", "bans")
 
 _VERSION_1 = """
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -44,6 +45,16 @@ CREATE TABLE marks (item_id INTEGER PRIMARY KEY, marks INTEGER NOT NULL);
 CREATE TABLE splits (item_id INTEGER PRIMARY KEY, split INTEGER NOT NULL);
 CREATE TABLE rejections (
   item_id INTEGER NOT NULL, category_id INTEGER NOT NULL, PRIMARY KEY (item_id, category_id));
+CREATE TABLE verdicts (
+  run TEXT NOT NULL, prototype INTEGER NOT NULL, verdict TEXT NOT NULL, note TEXT NOT NULL,
+  who TEXT NOT NULL, at REAL NOT NULL, item_id INTEGER NOT NULL, x REAL NOT NULL, y REAL NOT NULL,
+  branch TEXT NOT NULL, category_id INTEGER NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL,
+  PRIMARY KEY (run, prototype)) WITHOUT ROWID;
+CREATE TABLE bans (
+  run TEXT NOT NULL, prototype INTEGER NOT NULL, reason TEXT NOT NULL,
+  who TEXT NOT NULL, at REAL NOT NULL, item_id INTEGER NOT NULL, x REAL NOT NULL, y REAL NOT NULL,
+  branch TEXT NOT NULL, category_id INTEGER NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL,
+  PRIMARY KEY (run, prototype)) WITHOUT ROWID;
 CREATE TABLE operations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL,
   kind TEXT NOT NULL, verb TEXT NOT NULL, summary TEXT NOT NULL, count INTEGER NOT NULL,
