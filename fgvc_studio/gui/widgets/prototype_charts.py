@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.widgets.category_swatch import swatch
 
-_ROW = 20
+ROW = 20
+"""Height of a row."""
 _SPARE = 8
 
 
@@ -33,7 +34,7 @@ class Bar:
     strong: bool = False
 
 
-class _Rows(QWidget):
+class BarRows(QWidget):
     """Rows of one height; the tool tip is that of the row under the mouse."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
@@ -50,16 +51,16 @@ class _Rows(QWidget):
         said = ", ".join(f"{r.name} {number(r.value)}" for r in self.rows)
         self.setAccessibleDescription(said)
         self.updateGeometry()
-        self.setFixedHeight(max(1, len(self.rows)) * _ROW)
+        self.setFixedHeight(max(1, len(self.rows)) * ROW)
         self.update()
 
     def sizeHint(self) -> QSize:
         """As high as the rows."""
-        return QSize(200, max(1, len(self.rows)) * _ROW)
+        return QSize(200, max(1, len(self.rows)) * ROW)
 
     def row_at(self, y: float) -> Bar | None:
         """The row under a height."""
-        i = int(y // _ROW)
+        i = int(y // ROW)
         return self.rows[i] if 0 <= i < len(self.rows) else None
 
     def event(self, event: QHelpEvent) -> bool:  # type: ignore[override]
@@ -89,7 +90,7 @@ class _Rows(QWidget):
         p.setFont(font)
 
 
-class ShareBars(_Rows):
+class ShareBars(BarRows):
     """Values from 0 to 1: name, bar, number; NaN has no bar and is said not to be known."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -98,16 +99,16 @@ class ShareBars(_Rows):
         p = QPainter(self)
         names = round(self.width() * 0.46)
         for i, row in enumerate(self.rows):
-            top = i * _ROW
-            self._name_of(p, row, QRect(0, top, names - _SPARE, _ROW))
-            track = QRectF(names, top + _ROW / 2 - 3, max(8, self.width() - names - 36), 7)
+            top = i * ROW
+            self._name_of(p, row, QRect(0, top, names - _SPARE, ROW))
+            track = QRectF(names, top + ROW / 2 - 3, max(8, self.width() - names - 36), 7)
             p.fillRect(track, QColor(t.border))
             if not np.isnan(row.value):
                 filled = QRectF(track)
                 filled.setWidth(track.width() * min(1.0, max(0.0, row.value)))
                 p.fillRect(filled, QColor(getattr(t, row.token or "warning")))
             p.setPen(QColor(t.text if row.strong else t.muted))
-            place = QRect(self.width() - 34, top, 34, _ROW)
+            place = QRect(self.width() - 34, top, 34, ROW)
             p.drawText(
                 place,
                 Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
@@ -116,7 +117,7 @@ class ShareBars(_Rows):
         p.end()
 
 
-class SignedBars(_Rows):
+class SignedBars(BarRows):
     """Values of both signs around a middle line: what speaks for, what against."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -130,20 +131,20 @@ class SignedBars(_Rows):
         span = max(most - least, 1e-9)
         zero = left + (right - left) * (0 - least) / span
         for i, row in enumerate(self.rows):
-            top = i * _ROW
-            self._name_of(p, row, QRect(0, top, names - _SPARE, _ROW))
+            top = i * ROW
+            self._name_of(p, row, QRect(0, top, names - _SPARE, ROW))
             end = left + (right - left) * (row.value - least) / span
-            bar = QRectF(min(zero, end), top + _ROW / 2 - 4, max(1.0, abs(end - zero)), 9)
+            bar = QRectF(min(zero, end), top + ROW / 2 - 4, max(1.0, abs(end - zero)), 9)
             token = row.token or ("accent" if row.value >= 0 else "danger")
             p.fillRect(bar, QColor(getattr(t, token)))
             p.setPen(QColor(t.text))
             p.drawText(
-                QRect(self.width() - 44, top, 44, _ROW),
+                QRect(self.width() - 44, top, 44, ROW),
                 Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
                 signed(row.value),
             )
         p.setPen(QPen(QColor(t.muted), 1))
-        p.drawLine(round(zero), 0, round(zero), len(self.rows) * _ROW)
+        p.drawLine(round(zero), 0, round(zero), len(self.rows) * ROW)
         p.end()
 
 
@@ -217,7 +218,9 @@ class TwoHistograms(QWidget):
             p.setPen(QPen(QColor(t.danger), 2))
             for i, share in enumerate(self._others):
                 y = area.bottom() - area.height() * share / top
-                p.drawLine(QRectF(i * step, y, step, 0).topLeft(), QRectF(i * step, y, step, 0).topRight())
+                p.drawLine(
+                    QRectF(i * step, y, step, 0).topLeft(), QRectF(i * step, y, step, 0).topRight()
+                )
             p.setPen(QColor(t.muted))
             low = QRectF(0, area.bottom() + 2, 60, 14)
             p.drawText(low, Qt.AlignmentFlag.AlignLeft, f"{self._edges[0]:.1f}")

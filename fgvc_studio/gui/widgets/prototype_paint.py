@@ -177,6 +177,4 @@ def inside(square: QRect, aspect: float) -> QRectF:
     """Where a picture of this aspect stands when it is letter-boxed in a square."""
     side = float(square.width())
     width, height = (side, side / aspect) if aspect >= 1 else (side * aspect, side)
-    return QRectF(
-        square.x() + (side - width) / 2, square.y() + (side - height) / 2, width, height
-    )
+    return QRectF(square.x() + (side - width) / 2, square.y() + (side - height) / 2, width, height)
