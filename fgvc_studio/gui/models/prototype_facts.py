@@ -21,7 +21,7 @@ class PrototypeFacts:
         Best patches in the items of the training and in all others, one per item.
     histogram : (edges, own, others)
     weights : sequence of (category id, weight)
-    sisters : sequence of Prototype
+    sisters : sequence of (Prototype, cosine)
         Of the same category and branch, the likest first.
     """
 
@@ -30,4 +30,4 @@ class PrototypeFacts:
     rest: Sequence[Patch]
     histogram: tuple[NDArray[np.floating], NDArray[np.integer], NDArray[np.integer]]
     weights: Sequence[tuple[int, float]]
-    sisters: Sequence[Prototype]
+    sisters: Sequence[tuple[Prototype, float]]

@@ -206,6 +206,7 @@ class EvidenceView(QWidget):
     browse_requested = Signal("qlonglong")
     pair_requested = Signal(int, int)
     """Two categories to be set against each other."""
+    prototype_requested = Signal(int)
 
     def __init__(
         self,
@@ -217,14 +218,21 @@ class EvidenceView(QWidget):
         self._pictures = pictures
         self._name_of = name_of
         self.explanation: Explanation | None = None
+        self.chosen: Contribution | None = None
         self.picture = HeatView()
+        self.picture.setAccessibleName(self.tr("The photo"))
+        self.source = HeatView()
+        self.source.setAccessibleName(self.tr("Where the prototype comes from"))
+        self.likeness = QLabel(wordWrap=True)
+        self.likeness.setProperty("role", "muted")
         self.title = ElidedLabel()
         self.title.setProperty("role", "heading")
         self.verdict = QLabel(wordWrap=True)
         self.verdict.setProperty("role", "muted")
         self.columns = (CategoryColumn(pictures), CategoryColumn(pictures))
         self.browse = QPushButton(self.tr("Show in Browse"))
-        self.pair = QPushButton(self.tr("Set the two against each other"))
+        self.pair = QPushButton(self.tr("The two against each other"))
+        self.prototype = QPushButton(self.tr("Show the prototype"))
         self.hint = QLabel(
             self.tr(
                 "Choose a photo in Browse or in What changes and press E: this page says which "
@@ -236,6 +244,7 @@ class EvidenceView(QWidget):
             column.chosen.connect(self._chosen)
         self.browse.clicked.connect(self._browse)
         self.pair.clicked.connect(self._pair)
+        self.prototype.clicked.connect(self._prototype)
         pictures.thumbnails.ready.connect(self._ready)
         self.clear()
 
@@ -254,7 +263,13 @@ class EvidenceView(QWidget):
         acts.addStretch(1)
         words.addLayout(acts)
         left.addLayout(words)
-        left.addWidget(self.picture, 1)
+        left.addWidget(self.picture, 3)
+        below = QHBoxLayout()
+        below.setContentsMargins(12, 0, 12, 0)
+        below.addWidget(self.likeness, 1)
+        below.addWidget(self.prototype)
+        left.addLayout(below)
+        left.addWidget(self.source, 2)
         body = QWidget()
         across = QHBoxLayout(body)
         across.setContentsMargins(12, 10, 12, 10)
@@ -266,7 +281,7 @@ class EvidenceView(QWidget):
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(body)
-        area.setMinimumWidth(380)
+        area.setMinimumWidth(500)
         self._area = area
         self.hint.setWordWrap(True)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -328,9 +343,16 @@ class EvidenceView(QWidget):
         wanted = [k for column in self.columns for k in column.keys]
         self._pictures.thumbnails.want(wanted, side, "evidence")
 
+    def choose_first(self) -> None:
+        """Begin with what speaks loudest."""
+        rows = self.columns[0].rows
+        if self.explanation and self.explanation.contributions.get(self.explanation.first):
+            rows[0].click()
+
     def stop(self) -> None:
-        """End the loading thread."""
+        """End the loading threads."""
         self.picture.stop()
+        self.source.stop()
 
     def _sentence(self, found: Explanation, label: int) -> str:
         parts = []
@@ -354,8 +376,16 @@ class EvidenceView(QWidget):
             for row in column.rows:
                 if row.contribution is not contribution:
                     row.setChecked(False)
+        self.chosen = contribution
         self.picture.show_evidence(patch=contribution.patch.box)
+        self.likeness.setText(
+            self.tr("looks like this patch, by {score}:").format(score=f"{contribution.score:.2f}")
+        )
         self.contribution_chosen.emit(contribution)
+
+    def _prototype(self) -> None:
+        if self.chosen is not None:
+            self.prototype_requested.emit(self.chosen.prototype)
 
     def _browse(self) -> None:
         if self.explanation:

@@ -260,7 +260,7 @@ class PrototypeDetail(QWidget):
         self._rest_heading.setVisible(bool(facts.rest))
         self.histogram.set_counts(*facts.histogram)
         self.weights.set_rows(self._weight_rows(facts.weights))
-        self.sisters.set_cells([self._sister(p) for p in facts.sisters])
+        self.sisters.set_cells([self._sister(p, cosine) for p, cosine in facts.sisters])
         self._sisters_heading.setVisible(bool(facts.sisters))
 
     def show_without(self, effects: Effects, off: bool) -> None:
@@ -314,14 +314,12 @@ class PrototypeDetail(QWidget):
             data=patch,
         )
 
-    def _sister(self, p: Prototype) -> PatchCell:
-        same = self._prototype is not None and self._prototype.id == p.duplicate_of
-        caption = self.tr("twin") if same else str(p.id)
-        tip = self.tr("Prototype {number}, {branch}, suspicion {score}").format(
-            number=p.id, branch=say.branch(p.branch), score=f"{p.suspicion:.2f}"
+    def _sister(self, p: Prototype, cosine: float) -> PatchCell:
+        tip = self.tr("Prototype {number}: likeness {cosine}, suspicion {score}").format(
+            number=p.id, cosine=f"{cosine:.2f}", score=f"{p.suspicion:.2f}"
         )
         token = "danger" if p.forbidden else ""
-        return PatchCell(p.source.item_id, p.source.box, caption, tip, token, p.id)
+        return PatchCell(p.source.item_id, p.source.box, f"{cosine:.2f}", tip, token, p.id)
 
     def _weight_rows(self, weights: Sequence[tuple[int, float]]) -> list[Bar]:
         own = self._prototype.category_id if self._prototype else 0

@@ -85,7 +85,7 @@ class BrowseInspector(QObject):
             self._box,
             lambda i: QSize(int(columns.width[i - 1]), int(columns.height[i - 1])),
             self.caption,
-            lambda i: _loader(store.images.path_of(int(columns.image_ids[i - 1]))),
+            lambda i: loader_of(store.images.path_of(int(columns.image_ids[i - 1]))),
             lambda i: self._thumbnails.pixmap(i, 256),
         )
 
@@ -133,7 +133,7 @@ class BrowseInspector(QObject):
                 for operation, text in store.operations.of_item(item, _HISTORY)
             ],
         )
-        return data, _loader(path)
+        return data, loader_of(path)
 
     def _show(self, answer: tuple[InspectorData, Loader]) -> None:
         data, loader = answer
@@ -171,7 +171,7 @@ def pictures_of(context: Context, ids: list[int]) -> list[Picture | None]:
     ]
 
 
-def _loader(path: Path) -> Loader:
+def loader_of(path: Path) -> Loader:
     """Re-encodes a picture that Qt cannot read; runs in the loader's thread."""
 
     def read() -> bytes | None:
