@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import apsw
 
-DECISIONS = ("labels", "marks", "rejections", "splits", "categories", "category_names")
+DECISIONS: tuple[str, ...] = (
+    "labels", "marks", "rejections", "splits", "categories", "category_names",
+)  # fmt: skip
 DECISIONS += ("verdicts", "bans")
 
 _VERSION_1 = """

@@ -36,12 +36,15 @@ class Labels:
         The user's split ``val``; all False when there is none.
     hashes : sequence of int, optional
         Perceptual hashes; equal ones count as one picture in the projection.
+    ids : tuple of int
+        Category of the project of each class; empty when there is no project.
     """
 
     classes: NDArray[np.int64]
     names: tuple[str, ...]
     validation: NDArray[np.bool_]
     hashes: Sequence[int] | None = None
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
