@@ -165,3 +165,14 @@ def flip_words(total: int, better: int, worse: int) -> str:
             better=f"{better:,}", worse=f"{worse:,}"
         )
     return words
+
+
+def figures() -> list[tuple[str, str]]:
+    """Key and name of the accuracies of a model, in order."""
+    return [
+        ("accuracy", translate("prototypes", "Right")),
+        ("balanced", translate("prototypes", "Right, each category counting alike")),
+        ("worst_class", translate("prototypes", "Right in the worst category")),
+        ("support", translate("prototypes", "Right by support prototypes alone")),
+        ("trivial", translate("prototypes", "Right by trivial prototypes alone")),
+    ]

@@ -187,7 +187,7 @@ def effects(opened: Opened, off: Sequence[int] | Ids, against: Sequence[int] | I
     n = studio.catalogue.n
     category = studio.catalogue.category[np.minimum(rows, n - 1)].astype(np.int64)
     truth = bundle.class_of(category)
-    on, mine = _judged(opened, rows, truth)
+    on, mine = judged(opened, rows, truth)
     changed = np.flatnonzero(before != after)
     changed = changed[np.argsort(category[changed] == 0, kind="stable")]
     ids = bundle.category_ids
@@ -205,7 +205,7 @@ def effects(opened: Opened, off: Sequence[int] | Ids, against: Sequence[int] | I
     return Effects(accuracies[0], accuracies[1], each, flips, len(mine), on)
 
 
-def _judged(opened: Opened, rows: Ids, truth: Ids) -> tuple[str, Ids]:
+def judged(opened: Opened, rows: Ids, truth: Ids) -> tuple[str, Ids]:
     """Which of the rows tell the accuracy: the model's validation items if there are any."""
     known = truth >= 0
     choices: Mapping[str, Ids] = {

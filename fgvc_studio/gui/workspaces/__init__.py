@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 def load() -> None:
     """Import the pages ahead of use; any thread."""
-    from fgvc_studio.gui.workspaces import browse, history  # noqa: F401
+    from fgvc_studio.gui.workspaces import browse, history, prototypes  # noqa: F401
 
 
 def make_all(context: Context) -> list[Workspace]:
     """The workspaces of an open project in the order of the rail."""
     from fgvc_studio.gui.workspaces.browse import BrowseWorkspace
     from fgvc_studio.gui.workspaces.history import HistoryWorkspace
+    from fgvc_studio.gui.workspaces.prototypes import PrototypesWorkspace
 
-    return [BrowseWorkspace(context), HistoryWorkspace(context)]
+    return [BrowseWorkspace(context), PrototypesWorkspace(context), HistoryWorkspace(context)]

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from fgvc_studio.domain.prototypes import Verdict
 from fgvc_studio.gui import preferences
 from fgvc_studio.gui.job_thread import Job
 from fgvc_studio.gui.widgets.effects_bar import EffectsBar
@@ -253,9 +252,7 @@ class PrototypesWorkspace(Workspace):
         counts = self.context.studio.catalogue.counts()
         named = sum(1 for n in counts.values() if n.own)
         enough = sum(1 for n in counts.values() if n.own >= LEAST_PHOTOS)
-        self.empty.show_needs(
-            enough, named, writable=not self.context.studio.store.read_only
-        )
+        self.empty.show_needs(enough, named, writable=not self.context.studio.store.read_only)
         for job in self.context.jobs.jobs:
             self._job_changed(job)
 
@@ -356,9 +353,7 @@ class PrototypesWorkspace(Workspace):
         for page in (self.grid, self.flips, self.evidence, self.pairs, self.opinions):
             self.pages.addWidget(page)
         self.grid.setMinimumSize(220, 180)
-        self.across = splitter(
-            Qt.Orientation.Horizontal, [760, 580], self.pages, self.detail
-        )
+        self.across = splitter(Qt.Orientation.Horizontal, [760, 580], self.pages, self.detail)
         self.across.setStretchFactor(0, 1)
         saved = preferences.store().value("prototypes/panes")
         if isinstance(saved, QByteArray):

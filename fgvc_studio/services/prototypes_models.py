@@ -1,0 +1,48 @@
+"""Two models of prototypes beside each other: what the newer one changes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fgvc_studio.domain.prototypes import Effects, Flip
+from fgvc_studio.services import prototypes_table
+from fgvc_studio.services.prototypes_open import Opened
+from fgvc_studio.store.verdicts import Verdicts
+
+
+def between(old: Opened, new: Opened, verdicts: Verdicts) -> Effects:
+    """What predictions and accuracies become when `new` takes the place of `old`.
+
+    Each with its own bans, over the items that both were compared with; the accuracies are of the
+    items that `new` was checked with.
+
+    Raises
+    ------
+    UserError
+        One of them was not compared with any item yet.
+    """
+    answers = []
+    for opened in (old, new):
+        off = [ban.prototype for ban in verdicts.bans_of_run(opened.name)]
+        rows, logits = prototypes_table.logits_without(opened, off)
+        answers.append((rows, opened.bundle.category_ids[logits.argmax(1)]))
+    rows, first, second = np.intersect1d(
+        answers[0][0], answers[1][0], assume_unique=True, return_indices=True
+    )
+    before, after = answers[0][1][first], answers[1][1][second]
+    category = old.studio.catalogue.category[rows].astype(np.int64)
+    truth = new.bundle.class_of(category)
+    on, mine = prototypes_table.judged(new, rows, truth)
+    changed = np.flatnonzero(before != after)
+    changed = changed[np.argsort(category[changed] == 0, kind="stable")]
+    flips = tuple(
+        Flip(int(rows[i]) + 1, int(before[i]), int(after[i]), int(category[i])) for i in changed
+    )
+    right = before[mine] == category[mine], after[mine] == category[mine]
+    each = tuple(
+        (int(c), float(right[0][at].mean()), float(right[1][at].mean()), int(at.sum()))
+        for c in np.unique(category[mine])
+        for at in (category[mine] == c,)
+    )
+    accuracies = [float(r.mean()) if len(mine) else float("nan") for r in right]
+    return Effects(accuracies[0], accuracies[1], each, flips, len(mine), on)
