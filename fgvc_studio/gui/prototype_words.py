@@ -39,6 +39,13 @@ def verdict(value: Verdict | str) -> str:
     }[str(value)]
 
 
+def leads_in(photos: int) -> str:
+    """In how many photos a prototype decides."""
+    if photos == 1:
+        return translate("prototypes", "leads in 1 photo")
+    return translate("prototypes", "leads in {n} photos").format(n=f"{photos:,}")
+
+
 def suspicion() -> tuple[str, str]:
     """The word, and what it is."""
     return (

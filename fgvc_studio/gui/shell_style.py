@@ -82,8 +82,7 @@ def sheet(t: Theme) -> str:
     QTabBar {{ background: transparent; }}
     QTabBar::tab {{ padding: 6px 12px; border: none; border-bottom: 2px solid transparent;
         color: {t.muted}; background: transparent; }}
-    QTabBar::tab:selected {{ color: {t.text}; border-bottom: 2px solid {t.accent};
-        font-weight: 600; }}
+    QTabBar::tab:selected {{ color: {t.text}; border-bottom: 2px solid {t.accent}; }}
     QTabBar::tab:hover {{ color: {t.text}; }}
     QTabBar::tab:focus {{ border: 1px solid {t.accent}; border-bottom: 2px solid {t.accent}; }}
     QFrame#effects {{ background: {t.raised}; border-top: 2px solid {t.accent}; }}

@@ -18,7 +18,7 @@ from fgvc_studio.domain.records import Box
 from fgvc_studio.domain.runs import RunState, TrainingRun
 from fgvc_studio.methods.st_protopnet import bundle as bundles
 from fgvc_studio.methods.st_protopnet.bundle import Bundle
-from fgvc_studio.services import prototypes_cache
+from fgvc_studio.services import prototypes_cache, training_material
 from fgvc_studio.services.prototypes_cache import Activations
 
 if TYPE_CHECKING:
@@ -268,5 +268,4 @@ def backbone_of(studio: Studio, space: str) -> Backbone:
     UserError
         Its weights are no longer the same.
     """
-    found: Backbone = studio.training._backbone(space)
-    return found
+    return training_material.backbone_of(studio, space)

@@ -25,20 +25,20 @@ from fgvc_studio.gui.widgets.patch_pictures import PatchPictures
 from fgvc_studio.gui.widgets.prototype_charts import Bar, SignedBars, signed
 
 _PICTURE = 58
-_ROW = 66
 _MOST = 6
 
 
 class PairRow(QPushButton):
     """One contribution: the patch here, the prototype, and the sum."""
 
-    def __init__(self, pictures: PatchPictures) -> None:
+    def __init__(self, pictures: PatchPictures, picture: int = _PICTURE) -> None:
         super().__init__()
         self._pictures = pictures
+        self._side = picture
         self.contribution: Contribution | None = None
         self.keys = (0, 0)
         self._branch = ""
-        self.setFixedHeight(_ROW)
+        self.setFixedHeight(picture + 8)
         self.setCheckable(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
@@ -67,7 +67,7 @@ class PairRow(QPushButton):
 
     def sizeHint(self) -> QSize:
         """Two pictures and words."""
-        return QSize(260, _ROW)
+        return QSize(3 * self._side + 90, self._side + 8)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint both patches, how alike they are and what that adds."""
@@ -78,15 +78,16 @@ class PairRow(QPushButton):
         p = QPainter(self)
         lit = self.underMouse() or self.isChecked()
         p.fillRect(self.rect(), QColor(t.hover if lit else t.panel))
-        first = QRect(4, 4, _PICTURE, _PICTURE)
-        second = first.translated(_PICTURE + 26, 0)
+        first = QRect(4, 4, self._side, self._side)
+        second = first.translated(self._side + 26, 0)
         for place, key in zip((first, second), self.keys, strict=True):
             self._picture(p, place, key)
         p.setPen(QColor(t.muted))
-        between = QRect(first.right() + 1, 4, 26, _PICTURE)
+        between = QRect(first.right() + 1, 4, 26, self._side)
         p.drawText(between, Qt.AlignmentFlag.AlignCenter, "≈")
         left = second.right() + 10
-        area = QRect(left, 6, self.width() - left - 6, 18)
+        step = min(18, self._side // 3)
+        area = QRect(left, self.height() // 2 - 9 - step, self.width() - left - 6, 18)
         p.setPen(QColor(t.text))
         font = p.font()
         font.setBold(True)
@@ -97,9 +98,11 @@ class PairRow(QPushButton):
         p.setFont(font)
         p.setPen(QColor(t.muted))
         sum_ = f"{c.score:.2f} × {c.weight:.2f}"
-        p.drawText(area.translated(0, 18), Qt.AlignmentFlag.AlignLeft, sum_)
+        p.drawText(area.translated(0, step), Qt.AlignmentFlag.AlignLeft, sum_)
         p.setPen(QColor(t.accent if self._branch == "support" else t.muted))
-        p.drawText(area.translated(0, 34), Qt.AlignmentFlag.AlignLeft, say.branch(self._branch))
+        p.drawText(
+            area.translated(0, 2 * step), Qt.AlignmentFlag.AlignLeft, say.branch(self._branch)
+        )
         if self.hasFocus() or self.isChecked():
             p.setPen(QPen(QColor(t.accent), 2))
             p.drawRect(self.rect().adjusted(1, 1, -1, -1))
@@ -107,7 +110,7 @@ class PairRow(QPushButton):
 
     def _picture(self, p: QPainter, place: QRect, key: int) -> None:
         p.fillRect(place, QColor(theme.current().canvas))
-        side = round(_PICTURE * self.devicePixelRatioF())
+        side = round(self._side * self.devicePixelRatioF())
         picture = self._pictures.thumbnails.pixmap(key, side)
         if picture is not None:
             p.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)

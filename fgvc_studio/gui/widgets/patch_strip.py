@@ -58,12 +58,12 @@ class PatchButton(QPushButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint picture, frame, caption."""
-        if self.cell is None:
-            return
         t = theme.current()
         p = QPainter(self)
         square = QRect(0, 0, self._side, self._side)
         p.fillRect(square, QColor(t.canvas))
+        if self.cell is None:
+            return
         side = round(self._side * self.devicePixelRatioF())
         picture = self._pictures.thumbnails.pixmap(self.key, side)
         if picture is not None:
@@ -127,7 +127,7 @@ class PatchStrip(QWidget):
         """Show these."""
         while len(self.buttons) < len(cells):
             button = PatchButton(self._pictures, self._side)
-            button.clicked.connect(lambda _=False, b=button: self.chosen.emit(b.cell))
+            button.clicked.connect(lambda _=False, b=button: self._choose(b))
             at = len(self.buttons)
             self._grid.addWidget(button, at // self._columns, at % self._columns)
             self.buttons.append(button)
@@ -139,6 +139,16 @@ class PatchStrip(QWidget):
         side = round(self._side * self.devicePixelRatioF())
         wanted = [b.key for b in self.buttons[: self._shown]]
         self._pictures.thumbnails.want(wanted, side, self._client)
+
+    def _choose(self, button: PatchButton) -> None:
+        if button.cell is not None:
+            self.chosen.emit(button.cell)
+
+    def blank(self) -> None:
+        """Show nothing in the places until others come: what is shown belongs to another one."""
+        for button in self.buttons[: self._shown]:
+            button.cell, button.key = None, 0
+            button.update()
 
     def _ready(self, keys: list[int]) -> None:
         arrived = set(keys)

@@ -46,6 +46,7 @@ class PrototypeBar(QWidget):
         super().__init__(parent)
         self._name_of = name_of
         self.model = self._box(self.tr("Model"), 120)
+        self.model.setMinimumContentsLength(20)
         self.model.activated.connect(lambda: self.model_chosen.emit(self.model.currentData()))
         self.category = self._box(self.tr("Category"), 100)
         self.branch = self._box(self.tr("Branch"), 90)
@@ -92,7 +93,7 @@ class PrototypeBar(QWidget):
         box.setAccessibleName(name)
         box.setToolTip(name)
         box.setMinimumWidth(least)
-        box.setMaximumWidth(210)
+        box.setMaximumWidth(240)
         box.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(12)
@@ -140,6 +141,14 @@ class PrototypeBar(QWidget):
         for category in sorted(categories, key=lambda c: self._name_of(c).lower()):
             self.category.addItem(self._name_of(category), category)
         self.category.setCurrentIndex(max(0, self.category.findData(chosen)))
+
+    def set_active(self, on: bool) -> None:
+        """Show the parts, or nothing while there is no model."""
+        for widget in (
+            self.model, self.category, self.branch, self.state, self.clear, self.order,
+            self.count, self.acts,
+        ):  # fmt: skip
+            widget.setVisible(on)
 
     def set_count(self, shown: int, total: int) -> None:
         """Say how many prototypes are on show."""

@@ -54,6 +54,12 @@ class BarRows(QWidget):
         self.setFixedHeight(max(1, len(self.rows)) * ROW)
         self.update()
 
+    def blank(self) -> None:
+        """Show nothing in the same place until other rows come."""
+        self.rows = ()
+        self.setAccessibleDescription("")
+        self.update()
+
     def sizeHint(self) -> QSize:
         """As high as the rows."""
         return QSize(200, max(1, len(self.rows)) * ROW)
@@ -93,11 +99,15 @@ class BarRows(QWidget):
 class ShareBars(BarRows):
     """Values from 0 to 1: name, bar, number; NaN has no bar and is said not to be known."""
 
+    def __init__(self, name: str, parent: QWidget | None = None, *, names: float = 0.46) -> None:
+        super().__init__(name, parent)
+        self._names = names
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the rows."""
         t = theme.current()
         p = QPainter(self)
-        names = round(self.width() * 0.46)
+        names = round(self.width() * self._names)
         for i, row in enumerate(self.rows):
             top = i * ROW
             self._name_of(p, row, QRect(0, top, names - _SPARE, ROW))
@@ -178,6 +188,12 @@ class TwoHistograms(QWidget):
         self._others = np.asarray(others, np.float64) / max(1, self._counts[1])
         self.update()
 
+    def clear(self) -> None:
+        """Show nothing until other counts come."""
+        self._edges = self._own = self._others = np.empty(0)
+        self._counts = (0, 0)
+        self.update()
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Say what the class under the mouse is."""
         if len(self._edges) < 2:
@@ -228,7 +244,7 @@ class TwoHistograms(QWidget):
             p.drawText(high, Qt.AlignmentFlag.AlignRight, f"{self._edges[-1]:.1f}")
             middle = QRectF(60, area.bottom() + 2, self.width() - 120, 14)
             p.drawText(middle, Qt.AlignmentFlag.AlignHCenter, self.tr("similarity"))
-        self._legend(p)
+            self._legend(p)
         p.end()
 
     def _legend(self, p: QPainter) -> None:

@@ -32,7 +32,7 @@ from fgvc_studio.gui.widgets.verdict_panel import KeyButton, VerdictPanel
 
 HEATS = ("map", "gradient", "none")
 _WEIGHTS = 7
-_SIDE = 216
+_SIDE = 272
 
 
 class PrototypeDetail(QWidget):
@@ -67,7 +67,7 @@ class PrototypeDetail(QWidget):
         self.setMinimumWidth(500)
         self.picture = HeatView()
         self.verdicts = VerdictPanel(key_text)
-        self.suspicion = ShareBars(self.tr("Suspicion and its parts"))
+        self.suspicion = ShareBars(self.tr("Suspicion and its parts"), names=0.5)
         self.train = PatchStrip(pictures, "best in training", columns=10, side=46)
         self.rest = PatchStrip(pictures, "best elsewhere", columns=10, side=46)
         self.sisters = PatchStrip(pictures, "sisters", columns=10, side=46)
@@ -110,7 +110,7 @@ class PrototypeDetail(QWidget):
         side.addStretch(1)
         holder = QWidget()
         holder.setLayout(side)
-        holder.setFixedWidth(_SIDE + 20)
+        holder.setFixedWidth(_SIDE)
         left = QVBoxLayout()
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(0)
@@ -251,6 +251,10 @@ class PrototypeDetail(QWidget):
         if other:
             self.without.setText("")
             self.back.hide()
+            for strip in (self.train, self.rest, self.sisters):
+                strip.blank()
+            self.histogram.clear()
+            self.weights.blank()
 
     def show_facts(self, facts: PrototypeFacts) -> None:
         """Show what was read about the prototype."""
@@ -295,7 +299,7 @@ class PrototypeDetail(QWidget):
         parts = [
             self.tr("{branch} prototype {number}").format(branch=say.branch(p.branch), number=p.id)
         ]
-        parts.append(self.tr("leads in {n} photos").format(n=f"{p.usage:,}"))
+        parts.append(say.leads_in(p.usage))
         if p.duplicate_of is not None:
             parts.append(self.tr("duplicate of {number}").format(number=p.duplicate_of))
         if p.forbidden:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+_WIDTH = 520
 LEAST_PHOTOS = 3
 LEAST_CATEGORIES = 2
 
@@ -22,7 +23,7 @@ class PrototypeEmpty(QWidget):
         self.needs = QLabel(wordWrap=True)
         for label in (self.text, self.needs):
             label.setProperty("role", "muted")
-            label.setMaximumWidth(560)
+            label.setFixedWidth(_WIDTH)
         self.button = QPushButton(self.tr("Train a classifier"))
         self.button.setProperty("role", "primary")
         self.button.clicked.connect(self.train_clicked)

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QStackedWidget,
     QTabBar,
@@ -17,7 +15,6 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio.gui import preferences
-from fgvc_studio.gui.job_thread import Job
 from fgvc_studio.gui.widgets.effects_bar import EffectsBar
 from fgvc_studio.gui.widgets.evidence_view import EvidenceView
 from fgvc_studio.gui.widgets.flip_view import FlipView
@@ -27,17 +24,18 @@ from fgvc_studio.gui.widgets.patch_pictures import PatchPictures, cut
 from fgvc_studio.gui.widgets.picture_decode import Picture
 from fgvc_studio.gui.widgets.prototype_bar import PrototypeBar
 from fgvc_studio.gui.widgets.prototype_detail import PrototypeDetail
-from fgvc_studio.gui.widgets.prototype_empty import LEAST_CATEGORIES, LEAST_PHOTOS, PrototypeEmpty
+from fgvc_studio.gui.widgets.prototype_empty import PrototypeEmpty
 from fgvc_studio.gui.widgets.prototype_grid import PrototypeGrid
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
-from fgvc_studio.gui.widgets.verdict_panel import COMMANDS
 from fgvc_studio.gui.workspaces.base import Context, Workspace
 from fgvc_studio.gui.workspaces.browse_categories import colour_index, splitter
 from fgvc_studio.gui.workspaces.browse_inspector import pictures_of
-from fgvc_studio.gui.workspaces.prototypes_acts import METHOD, PrototypeActs
+from fgvc_studio.gui.workspaces.prototypes_acts import PrototypeActs
+from fgvc_studio.gui.workspaces.prototypes_commands import connect_commands
 from fgvc_studio.gui.workspaces.prototypes_dialogs import PrototypeDialogs
 from fgvc_studio.gui.workspaces.prototypes_look import DetailFeeder, TileFeeder
 from fgvc_studio.gui.workspaces.prototypes_pages import PrototypePages
+from fgvc_studio.gui.workspaces.prototypes_progress import PrototypeProgress
 from fgvc_studio.gui.workspaces.prototypes_state import PrototypeState
 
 GALLERY, CHANGES, EXPLAIN, PAIR, QUEUE = range(5)
@@ -85,9 +83,10 @@ class PrototypesWorkspace(Workspace):
         self.empty = PrototypeEmpty()
         self.bar = PrototypeBar(self.name_of, [actions[c] if c else None for c in _MENU])
         self.dialogs = PrototypeDialogs(context, self.state, self.acts, self.patches, self)
+        self.progress = PrototypeProgress(context, self.state, self.acts, self.empty, self)
         self._build()
         self._connect()
-        self._connect_actions()
+        connect_commands(self)
         self.state.reload()
 
     # ---- workspace -------------------------------------------------------------------------
@@ -104,13 +103,13 @@ class PrototypesWorkspace(Workspace):
     def activated(self) -> None:
         """The keyboard goes to the gallery; photos that were added are compared."""
         self._page_changed(self.tabs.currentIndex())
-        self._prepare_if_needed()
+        self.progress.prepare_if_needed()
         (self.grid if self.tabs.currentIndex() == GALLERY else self).setFocus()
 
     def close_project(self) -> None:
         """Remember the border and end the threads."""
         preferences.store().setValue("prototypes/panes", self.across.saveState())
-        for part in (self.detail, self.evidence, self.dialogs, self.opinions):
+        for part in (self.detail, self.evidence, self.dialogs):
             part.stop()
         for lane in (self.items, self.sources, self.patches):
             lane.stop()
@@ -126,7 +125,7 @@ class PrototypesWorkspace(Workspace):
 
     def explain_current(self) -> None:
         """Explain the photo that is current here or in Browse."""
-        item = self._current_item()
+        item = self.current_item()
         if item:
             self.explain(item)
 
@@ -191,7 +190,8 @@ class PrototypesWorkspace(Workspace):
         self.state.show_prototype(number)
         self.grid.scroll_to(number + 1, centre=True)
 
-    def _current_item(self) -> int:
+    def current_item(self) -> int:
+        """The photo that a key means: of the page shown, or else that of Browse."""
         if not self.isVisible():
             return self.context.selection.current
         page = self.tabs.currentIndex()
@@ -208,16 +208,13 @@ class PrototypesWorkspace(Workspace):
         state = self.state
         self.bar.set_models(state.models, state.run)
         self.frames.setCurrentIndex(1 if state.book is not None else 0)
-        if state.book is None:
-            self._show_needs()
-        else:
+        if state.book is not None:
             self.bar.set_categories(state.book.categories)
             self.bar.set_filter(state.filter)
-        self.bar.setEnabled(state.book is not None)
+        self.bar.set_active(state.book is not None)
         self.context.actions.refresh()
         if self.isVisible():
-            self._prepare_if_needed()
-        self._show_banner()
+            self.progress.prepare_if_needed()
 
     def _shown(self, to_top: bool) -> None:
         self.grid.set_items(self.state.ids + 1, to_top=to_top)
@@ -248,59 +245,9 @@ class PrototypesWorkspace(Workspace):
         self.grid.refresh()
         self.context.actions.refresh()
 
-    def _show_needs(self) -> None:
-        counts = self.context.studio.catalogue.counts()
-        named = sum(1 for n in counts.values() if n.own)
-        enough = sum(1 for n in counts.values() if n.own >= LEAST_PHOTOS)
-        self.empty.show_needs(enough, named, writable=not self.context.studio.store.read_only)
-        for job in self.context.jobs.jobs:
-            self._job_changed(job)
-
-    def _trainable(self) -> bool:
-        counts = self.context.studio.catalogue.counts()
-        enough = sum(1 for n in counts.values() if n.own >= LEAST_PHOTOS)
-        return enough >= LEAST_CATEGORIES and not self.context.studio.store.read_only
-
-    def _job_changed(self, job: Job) -> None:
-        """Training and comparing are shown where their result will be."""
-        if job.state.ended:
-            return
-        if job.key == f"train {METHOD}" and self.state.book is None:
-            text = job.report.text if job.report else ""
-            self.empty.show_work(self.tr("Training a classifier"), text, job.fraction)
-        elif job.key == f"prepare {self.state.run}":
-            self._show_banner(job)
-
-    def _job_ended(self, job: Job) -> None:
-        if job.key == f"train {METHOD}" and self.state.book is None:
-            self._show_needs()
-        elif job.key.startswith("prepare "):
-            self._show_banner()
-
-    def _prepare_if_needed(self) -> None:
-        model = self.state.model
-        if model is not None and not model.prepared:
-            self.acts.prepare()
-
-    def _show_banner(self, job: Job | None = None) -> None:
-        model = self.state.model
-        self.banner.setVisible(model is not None and not model.prepared)
-        if model is None or model.prepared:
-            return
-        self.go_on.setVisible(job is None and not self.context.studio.store.read_only)
-        if job is not None:
-            done = f" {100 * job.fraction:.0f} %" if job.fraction is not None else ""
-            self.banner_text.setText(
-                self.tr("Comparing the photos with the prototypes...{done} "
-                        "Numbers and changes are complete when that is done.").format(done=done)
-            )  # fmt: skip
-        else:
-            self.banner_text.setText(
-                self.tr("Not all photos are compared with the prototypes yet.")
-            )
-
     def _page_changed(self, page: int) -> None:
         self.pages.setCurrentIndex(page)
+        self.zoomed.setVisible(page == GALLERY)
         self.detail.setVisible(page in (GALLERY, CHANGES, PAIR))
         if page == PAIR:
             self.reader.read_pair()
@@ -334,6 +281,7 @@ class PrototypesWorkspace(Workspace):
         self.tabs = QTabBar()
         self.tabs.setDrawBase(False)
         self.tabs.setExpanding(False)
+        self.tabs.setUsesScrollButtons(False)
         self.tabs.setAccessibleName(self.tr("Pages"))
         for title in (
             self.tr("Gallery"), self.tr("What changes"), self.tr("Explain a photo"),
@@ -353,26 +301,16 @@ class PrototypesWorkspace(Workspace):
         for page in (self.grid, self.flips, self.evidence, self.pairs, self.opinions):
             self.pages.addWidget(page)
         self.grid.setMinimumSize(220, 180)
-        self.across = splitter(Qt.Orientation.Horizontal, [760, 580], self.pages, self.detail)
+        self.across = splitter(Qt.Orientation.Horizontal, [720, 620], self.pages, self.detail)
         self.across.setStretchFactor(0, 1)
         saved = preferences.store().value("prototypes/panes")
         if isinstance(saved, QByteArray):
             self.across.restoreState(saved)
-        self.banner = QFrame()
-        self.banner.setObjectName("banner")
-        self.banner_text = QLabel()
-        self.go_on = QPushButton(self.tr("Compare them"))
-        self.go_on.clicked.connect(lambda: self.acts.prepare())
-        row = QHBoxLayout(self.banner)
-        row.setContentsMargins(12, 5, 12, 5)
-        row.addWidget(self.banner_text, 1)
-        row.addWidget(self.go_on)
-        self.banner.hide()
         main = QWidget()
         column = QVBoxLayout(main)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.banner)
+        column.addWidget(self.progress.banner)
         column.addLayout(head)
         column.addWidget(self.across, 1)
         column.addWidget(self.effects)
@@ -384,7 +322,7 @@ class PrototypesWorkspace(Workspace):
         outer.addWidget(self.frames)
 
     def _connect(self) -> None:
-        state, acts, jobs = self.state, self.acts, self.context.jobs
+        state, acts = self.state, self.acts
         state.loaded.connect(self._loaded)
         state.shown.connect(self._shown)
         state.effects_changed.connect(self._effects_changed)
@@ -420,57 +358,9 @@ class PrototypesWorkspace(Workspace):
             lambda ids: self._browse(ids, self.tr("second opinion"))
         )
         self.empty.train_clicked.connect(acts.train)
-        self.context.bridge.decided.connect(lambda _c: self.state.book or self._show_needs())
-        jobs.changed.connect(self._job_changed)
-        jobs.ended.connect(self._job_ended)
         self.context.actions.keys_changed.connect(self.detail.show_keys)
         self.context.actions.keys_changed.connect(self.effects.show_keys)
 
     def _show_pair(self, a: int, b: int) -> None:
         self.show_page(PAIR)
         self.pairs.set_pair(a, b)
-
-    def _connect_actions(self) -> None:
-        actions, acts, state, dialogs = self.context.actions, self.acts, self.state, self.dialogs
-        table = {
-            **{c: lambda v=v: acts.judge(v) for v, c in COMMANDS.items()},
-            "proto.clear": lambda: acts.judge(None),
-            "proto.note": self.detail.verdicts.write_note,
-            "proto.try": self.try_without,
-            "proto.forbid": acts.want_reason,
-            "proto.put_back": state.put_back,
-            "proto.reselect": dialogs.reselect,
-            "proto.next": lambda: self.go_open(1),
-            "proto.previous": lambda: self.go_open(-1),
-            "proto.heat": self.detail.next_heat,
-            "proto.close_up": self.close_ups,
-            "proto.locate": self.locate,
-            "proto.train": acts.train,
-            "proto.refit": acts.refit,
-            "proto.fine_tune": acts.fine_tune,
-            "proto.reproject": acts.reproject,
-            "proto.compare": dialogs.compare,
-            "proto.suggest": acts.suggest,
-            "proto.plate": dialogs.plate,
-            "proto.report": acts.report,
-            "view.explain": self.explain_current,
-        }
-        table |= {f"proto.page{i + 1}": lambda i=i: self.show_page(i) for i in range(5)}
-        for command, handler in table.items():
-            actions.connect(command, handler)
-        writable = not self.context.studio.store.read_only
-        chosen = lambda: len(state.acting) > 0  # noqa: E731
-        conditions = {
-            "classifier": lambda: state.book is not None,
-            "models": lambda: len(state.models) > 1,
-            "mending": lambda: writable and state.book is not None,
-            "trainable": self._trainable,
-            "prototype": chosen,
-            "judging": lambda: writable and chosen(),
-            "judging_one": lambda: writable and state.current is not None,
-            "trial": lambda: bool(state.tried),
-            "trying": lambda: writable and bool(state.tried),
-            "explaining": lambda: bool(state.run) and self._current_item() > 0,
-        }
-        for name, holds in conditions.items():
-            actions.set_condition(name, holds)

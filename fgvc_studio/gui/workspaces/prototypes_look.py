@@ -31,7 +31,7 @@ _OUTLINES = "prototype outlines"
 _TOP = 10
 _REST_MS = 60
 _AT_ONCE = 8
-_POINTS = 72
+_POINTS = 36
 """Corners kept of a contour in the gallery; a tile has no more room."""
 
 
