@@ -1,4 +1,4 @@
-"""Two models of prototypes beside each other: what the newer one changes."""
+"""What a model mixes up, and what changes when another one takes its place."""
 
 from __future__ import annotations
 
@@ -8,6 +8,25 @@ from fgvc_studio.domain.prototypes import Effects, Flip
 from fgvc_studio.services import prototypes_table
 from fgvc_studio.services.prototypes_open import Opened
 from fgvc_studio.store.verdicts import Verdicts
+
+
+def mixed_up(opened: Opened, verdicts: Verdicts) -> list[tuple[int, int, int]]:
+    """(category, other category, labelled items taken for each other), the most often first.
+
+    Raises
+    ------
+    UserError
+        The model was not compared with any item yet.
+    """
+    off = [ban.prototype for ban in verdicts.bans_of_run(opened.name)]
+    rows, logits = prototypes_table.logits_without(opened, off)
+    label = opened.studio.catalogue.category[rows].astype(np.int64)
+    said = opened.bundle.category_ids[logits.argmax(1)]
+    wrong = (label > 0) & (label != said) & (opened.bundle.class_of(label) >= 0)
+    pairs = np.sort(np.stack([label[wrong], said[wrong]], 1), axis=1)
+    found, counts = np.unique(pairs, axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return [(int(found[i, 0]), int(found[i, 1]), int(counts[i])) for i in order]
 
 
 def between(old: Opened, new: Opened, verdicts: Verdicts) -> Effects:

@@ -42,6 +42,7 @@ class ModelCompare(QDialog):
         pair: tuple[str, str],
         thumbnails: Thumbnails,
         name_of: Callable[[int], str],
+        short_of: Callable[[int], str],
         colour_of: Callable[[int], int],
         parent: QWidget | None = None,
     ) -> None:
@@ -62,7 +63,7 @@ class ModelCompare(QDialog):
             box.activated.connect(self.refresh)
         self.table = QGridLayout()
         self.table.setHorizontalSpacing(24)
-        self.flips = FlipView(thumbnails, name_of, colour_of)
+        self.flips = FlipView(thumbnails, name_of, short_of, colour_of)
         self.flips.browse_requested.connect(self.browse_requested)
         self.flips.browse_requested.connect(self.accept)
         use_old = QPushButton(self.tr("Use the one before"))

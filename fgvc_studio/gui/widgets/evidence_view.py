@@ -156,16 +156,14 @@ class CategoryColumn(QWidget):
         self,
         name: str,
         logit: float,
-        branches: Sequence[tuple[str, float]],
+        parts: Sequence[Bar],
         contributions: Sequence[Contribution],
         prototypes: Sequence[Prototype],
     ) -> None:
         """Show what adds up to a category's logit."""
         self.title.set_text(name)
         whole = Bar(self.tr("together"), logit, strong=True, token="text")
-        self.branches.set_rows(
-            [Bar(say.branch(b), v, say.branch_tip(b)) for b, v in branches] + [whole]
-        )
+        self.branches.set_rows([*parts, whole])
         shown = strongest(contributions)
         while len(self.rows) < len(shown):
             row = PairRow(self._pictures)
@@ -334,17 +332,41 @@ class EvidenceView(QWidget):
         self.verdict.style().unpolish(self.verdict)
         self.verdict.style().polish(self.verdict)
         for column, category in zip(self.columns, (found.first, found.second), strict=True):
-            branches = found.per_branch.get(category, {})
             column.show_category(
                 self._name_of(category),
                 found.logits[category],
-                [(b, branches[b]) for b in ("support", "trivial") if b in branches],
+                self._parts(found, category, prototypes),
                 found.contributions.get(category, ()),
                 prototypes,
             )
         side = round(_PICTURE * self.devicePixelRatioF())
         wanted = [k for column in self.columns for k in column.keys]
         self._pictures.thumbnails.want(wanted, side, "evidence")
+
+    def _parts(
+        self, found: Explanation, category: int, prototypes: Sequence[Prototype]
+    ) -> list[Bar]:
+        """Both branches, each as its own prototypes and those of other categories."""
+        sums: dict[tuple[str, bool], float] = {}
+        for c in found.contributions.get(category, ()):
+            one = prototypes[c.prototype]
+            key = one.branch, one.category_id == category
+            sums[key] = sums.get(key, 0.0) + c.product
+        bars = []
+        for branch, whole in sorted(found.per_branch.get(category, {}).items()):
+            own = sums.get((branch, True), 0.0)
+            words = say.branch(branch)
+            bars.append(
+                Bar(self.tr("{branch}: its own").format(branch=words), own, say.branch_tip(branch))
+            )
+            bars.append(
+                Bar(
+                    self.tr("{branch}: of others").format(branch=words),
+                    whole - own,
+                    self.tr("What prototypes of other categories say against it"),
+                )
+            )
+        return bars
 
     def choose_first(self) -> None:
         """Begin with what speaks loudest."""
@@ -360,11 +382,11 @@ class EvidenceView(QWidget):
     def _sentence(self, found: Explanation, label: int) -> str:
         parts = []
         if found.unknown:
-            parts.append(self.tr("Looks like nothing the classifier knows."))
+            parts.append(self.tr("Perhaps nothing it knows: no prototype fires as usual."))
         if not label:
             parts.append(self.tr("The photo has no label."))
         elif label == found.first:
-            parts.append(self.tr("So it is labelled."))
+            parts.append(self.tr("The label says the same."))
         else:
             parts.append(self.tr("It is labelled {name}.").format(name=self._name_of(label)))
         parts.append(

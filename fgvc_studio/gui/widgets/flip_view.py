@@ -93,7 +93,7 @@ class ChangeRows(BarRows):
         p = QPainter(self)
         p.setRenderHint(QPainter.RenderHint.Antialiasing)
         names = round(self.width() * 0.44)
-        right = self.width() - 56
+        right = self.width() - 62
         for i, (row, before) in enumerate(zip(self.rows, self._before, strict=True)):
             top = i * ROW
             self._name_of(p, row, QRect(0, top, names - 8, ROW))
@@ -112,8 +112,8 @@ class ChangeRows(BarRows):
             p.drawEllipse(QRectF(x1 - 4, y - 4, 8, 8))
             change = 100 * (row.value - before)
             p.setPen(QColor(t.text if change else t.muted))
-            text = f"{change:+.0f} %".replace("-", "−") if change else say.share(row.value)
-            place = QRect(self.width() - 52, top, 52, ROW)
+            text = f"{change:+.0f} %".replace("-", "−") if change else f"{100 * row.value:.0f} %"
+            place = QRect(self.width() - 54, top, 52, ROW)
             p.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text)
         p.end()
 
@@ -123,8 +123,8 @@ class FlipView(QWidget):
 
     Parameters
     ----------
-    name_of, colour_of : callable
-        Category id -> name, colour index.
+    name_of, short_of, colour_of : callable
+        Category id -> name, short name, colour index.
     """
 
     explain_requested = Signal("qlonglong")
@@ -135,11 +135,12 @@ class FlipView(QWidget):
         self,
         thumbnails: Thumbnails,
         name_of: Callable[[int], str],
+        short_of: Callable[[int], str],
         colour_of: Callable[[int], int],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._name_of, self._colour_of = name_of, colour_of
+        self._name_of, self._short_of, self._colour_of = name_of, short_of, colour_of
         self._flips: dict[int, Flip] = {}
         self.selection = Selection(self)
         self.grid = FlipGrid(self.selection, thumbnails, client="flips")
@@ -222,7 +223,7 @@ class FlipView(QWidget):
         self.changes.set_changes(
             [
                 Bar(
-                    self._name_of(c),
+                    self._short_of(c),
                     after,
                     self.tr("{name}: {before} → {after} right of {n}").format(
                         name=self._name_of(c),

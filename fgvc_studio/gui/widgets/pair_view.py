@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -21,6 +21,7 @@ from fgvc_studio.domain.prototypes import Confusion, Prototype
 from fgvc_studio.gui import prototype_words as say
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.widgets.category_swatch import colour_of as qt_colour
+from fgvc_studio.gui.widgets.category_swatch import swatch
 from fgvc_studio.gui.widgets.inspector_parts import Heading
 from fgvc_studio.gui.widgets.patch_pictures import PatchPictures
 from fgvc_studio.gui.widgets.patch_strip import PatchCell, PatchStrip
@@ -138,10 +139,15 @@ class PairView(QWidget):
         self._name_of, self._colour_of, self._label_of = name_of, colour_of, label_of
         self._items: list[int] = []
         self.a, self.b = QComboBox(), QComboBox()
+        self.mixed = QComboBox()
+        self.mixed.setAccessibleName(self.tr("Pairs that are mixed up"))
+        self.mixed.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.mixed.activated.connect(self._take_mixed)
         self.numbers = QLabel(wordWrap=True)
         self.numbers.setProperty("role", "muted")
         self.rows: list[TellApartRow] = []
         self._shown = 0
+        self._touched = False
         self.border = PatchStrip(pictures, "border", side=92, columns=3)
         self.border.chosen.connect(lambda cell: self.item_chosen.emit(cell.item_id))
         self.browse = QPushButton(self.tr("Show these photos in Browse"))
@@ -198,7 +204,14 @@ class PairView(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(6)
+        below = QHBoxLayout()
+        below.setContentsMargins(12, 0, 12, 0)
+        words = QLabel(self.tr("Mixed up:"))
+        words.setProperty("role", "muted")
+        below.addWidget(words)
+        below.addWidget(self.mixed, 1)
         outer.addLayout(head)
+        outer.addLayout(below)
         outer.addWidget(area, 1)
 
     # ---- what is shown ---------------------------------------------------------------------
@@ -214,7 +227,8 @@ class PairView(QWidget):
         for box, chosen in zip((self.a, self.b), pair, strict=True):
             box.clear()
             for category in ordered:
-                box.addItem(self._name_of(category), category)
+                mark = QIcon(swatch(self._colour_of(category), 12))
+                box.addItem(mark, self._name_of(category), category)
             box.setCurrentIndex(max(0, box.findData(chosen)))
         if len(ordered) > 1 and self.a.currentIndex() == self.b.currentIndex():
             self.b.setCurrentIndex(1 if self.a.currentIndex() == 0 else 0)
@@ -224,6 +238,29 @@ class PairView(QWidget):
         self.a.setCurrentIndex(max(0, self.a.findData(a)))
         self.b.setCurrentIndex(max(0, self.b.findData(b)))
         self._changed()
+
+    def set_mixed(self, pairs: Sequence[tuple[int, int, int]]) -> None:
+        """Offer pairs that are mixed up: one, other, how many photos.
+
+        The first is shown when nobody has chosen a pair yet.
+        """
+        self.mixed.clear()
+        for a, b, count in pairs:
+            words = self.tr("{a} and {b} ({n})").format(
+                a=self._name_of(a), b=self._name_of(b), n=f"{count:,}"
+            )
+            self.mixed.addItem(words, (a, b))
+        self.mixed.setEnabled(bool(pairs))
+        if not pairs:
+            self.mixed.addItem(self.tr("none among the labelled photos"))
+        elif not self._touched:
+            self.set_pair(pairs[0][0], pairs[0][1])
+            self._touched = False
+
+    def _take_mixed(self) -> None:
+        pair = self.mixed.currentData()
+        if pair:
+            self.set_pair(*pair)
 
     def show_confusion(self, found: Confusion, prototypes: Sequence[Prototype]) -> None:
         """Show what was found about the pair."""
@@ -278,6 +315,7 @@ class PairView(QWidget):
         return PatchCell(item, None, caption, tip, token)
 
     def _changed(self) -> None:
+        self._touched = True
         a, b = self.pair
         if a and b and a != b:
             self.pair_changed.emit(a, b)

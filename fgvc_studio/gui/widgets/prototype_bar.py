@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
+    QPushButton,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -46,12 +47,13 @@ class PrototypeBar(QWidget):
         super().__init__(parent)
         self._name_of = name_of
         self.model = self._box(self.tr("Model"), 120)
-        self.model.setMinimumContentsLength(20)
+        self.model.setMinimumContentsLength(18)
         self.model.activated.connect(lambda: self.model_chosen.emit(self.model.currentData()))
         self.category = self._box(self.tr("Category"), 100)
         self.branch = self._box(self.tr("Branch"), 90)
         self.state = self._box(self.tr("State"), 100)
         self.order = self._box(self.tr("Order"), 100)
+        self.order.setMinimumContentsLength(16)
         for key in ("", "support", "trivial"):
             self.branch.addItem(say.branch(key) if key else self.tr("Both branches"), key)
             tip = say.branch_tip(key) if key else ""
@@ -67,9 +69,7 @@ class PrototypeBar(QWidget):
         self.clear.clicked.connect(lambda: self._use(PrototypeFilter()))
         self.count = QLabel()
         self.count.setProperty("role", "muted")
-        self.acts = QToolButton()
-        self.acts.setText(self.tr("Mend and export"))
-        self.acts.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.acts = QPushButton(self.tr("Mend and export"))
         menu = QMenu(self.acts)
         for act in acts:
             menu.addSeparator() if act is None else menu.addAction(act)

@@ -135,7 +135,7 @@ class SignedBars(BarRows):
         t = theme.current()
         p = QPainter(self)
         names = round(self.width() * 0.44)
-        left, right = names, self.width() - 46
+        left, right = names, self.width() - 58
         least = min([0.0, *(r.value for r in self.rows)])
         most = max([0.0, *(r.value for r in self.rows)])
         span = max(most - least, 1e-9)
@@ -149,7 +149,7 @@ class SignedBars(BarRows):
             p.fillRect(bar, QColor(getattr(t, token)))
             p.setPen(QColor(t.text))
             p.drawText(
-                QRect(self.width() - 44, top, 44, ROW),
+                QRect(self.width() - 54, top, 52, ROW),
                 Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
                 signed(row.value),
             )

@@ -40,8 +40,8 @@ class PrototypeDetail(QWidget):
 
     Parameters
     ----------
-    name_of, colour_of : callable
-        Category id -> name, colour index.
+    name_of, short_of, colour_of : callable
+        Category id -> name, short name, colour index.
     key_text : callable
         Command id -> its keys.
     """
@@ -56,12 +56,14 @@ class PrototypeDetail(QWidget):
         self,
         pictures: PatchPictures,
         name_of: Callable[[int], str],
+        short_of: Callable[[int], str],
         colour_of: Callable[[int], int],
         key_text: Callable[[str], str],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._name_of, self._colour_of, self._key_text = name_of, colour_of, key_text
+        self._name_of, self._short_of = name_of, short_of
+        self._colour_of, self._key_text = colour_of, key_text
         self._prototype: Prototype | None = None
         self.setAccessibleName(self.tr("Prototype"))
         self.setMinimumWidth(500)
@@ -332,7 +334,7 @@ class PrototypeDetail(QWidget):
         shown = first + sorted(others[: _WEIGHTS - len(first)], key=lambda w: -w[1])
         return [
             Bar(
-                self._name_of(c),
+                self._short_of(c),
                 w,
                 self.tr("{name}: {weight} per unit of similarity").format(
                     name=self._name_of(c), weight=f"{w:+.3f}"

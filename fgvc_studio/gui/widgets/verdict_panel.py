@@ -112,6 +112,8 @@ class VerdictPanel(QWidget):
         given = prototype.verdict if prototype else None
         for verdict, button in self.buttons.items():
             button.setChecked(verdict is given)
+            name, token = _ICONS[verdict]
+            button.setIcon(icon(name, "on_accent" if verdict is given else token))
             button.setEnabled(prototype is not None and writable)
         if not self.note.hasFocus() or prototype is None:
             self.note.setText(prototype.note if prototype else "")

@@ -55,6 +55,7 @@ class PrototypesWorkspace(Workspace):
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         studio, actions = context.studio, context.actions
+        short = studio.catalogue.short_name
         self.state = PrototypeState(context, self)
         self.acts = PrototypeActs(context, self.state, self)
         self.tiles = TileFeeder(context, self.state, self)
@@ -70,9 +71,11 @@ class PrototypesWorkspace(Workspace):
         self.grid = PrototypeGrid(self.state.selection, self.sources)
         self.grid.set_tile_size(_TILE)
         self.tiles.attach(self.grid)
-        self.detail = PrototypeDetail(self.patches, self.name_of, colour_index, actions.key_text)
+        self.detail = PrototypeDetail(
+            self.patches, self.name_of, short, colour_index, actions.key_text
+        )
         self.feeder = DetailFeeder(context, self.state, self.detail, self.items, self)
-        self.flips = FlipView(self.items, self.name_of, colour_index)
+        self.flips = FlipView(self.items, self.name_of, short, colour_index)
         self.evidence = EvidenceView(self.patches, self.name_of)
         self.pairs = PairView(self.patches, self.name_of, colour_index, self._label_of)
         self.opinions = OpinionList(self.items, self._item_name)
@@ -250,6 +253,7 @@ class PrototypesWorkspace(Workspace):
         self.zoomed.setVisible(page == GALLERY)
         self.detail.setVisible(page in (GALLERY, CHANGES, PAIR))
         if page == PAIR:
+            self.reader.read_mixed()
             self.reader.read_pair()
         elif page == QUEUE:
             self.reader.read_queue(only_stale=True)

@@ -25,14 +25,12 @@ METHOD = "st-protopnet"
 class PrototypeActs(QObject):
     """Acts on the chosen prototypes, or else on the current one.
 
-    `judged` tells that a verdict was given by key, so that the next one can be looked at.
+    `reason_wanted` carries a first guess of the reason of a trial that is to be kept;
+    `model_made` the run before and the run made of it.
     """
 
-    judged = Signal()
     reason_wanted = Signal(str)
-    """The trial is to be kept: a first guess of the reason."""
     model_made = Signal(str, str)
-    """Run before, run made of it."""
 
     def __init__(self, context: Context, state: PrototypeState, host: QWidget) -> None:
         super().__init__(host)
@@ -50,7 +48,6 @@ class PrototypeActs(QObject):
         note = rows[0].note if len(rows) == 1 and verdict is not None else ""
         run, service = self._state.run, self._context.studio.prototypes
         self._decide(lambda: service.verdict(run, ids, verdict, note))
-        self.judged.emit()
 
     def note(self, text: str) -> None:
         """Keep a note on the current prototype; without a verdict it is unsure."""

@@ -160,8 +160,8 @@ class PrototypeDialogs(QObject):
 
         def show(figures: Mapping[str, Mapping[str, float]]) -> None:
             dialog = ModelCompare(
-                models, figures, shown, self._host.items, self._host.name_of, colour_index,
-                self._host,
+                models, figures, shown, self._host.items, self._host.name_of,
+                self._context.studio.catalogue.short_name, colour_index, self._host,
             )  # fmt: skip
             dialog.pair_changed.connect(self._read_change)
             dialog.use_requested.connect(self._state.choose)

@@ -21,11 +21,14 @@ from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.prototypes_look import put_item
 from fgvc_studio.gui.workspaces.prototypes_state import PrototypeState
+from fgvc_studio.services.prototypes_models import mixed_up
 
 _EXPLAIN, _LOOK, _PAIR, _QUEUE = (
     "prototype explain", "prototype explain look", "prototype pair", "prototype queue",
 )  # fmt: skip
+_MIXED = "prototype mixed up"
 _LIMIT = 300
+_PAIRS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +128,18 @@ class PrototypePages(QObject):
         if a and b and a != b:
             self._read_pair(a, b)
 
+    def read_mixed(self) -> None:
+        """Read which pairs are mixed up."""
+        run, service = self._state.run, self._context.studio.prototypes
+        verdicts = self._context.studio.store.verdicts
+        if run:
+            self._context.tasks.submit(
+                _MIXED,
+                lambda _t: mixed_up(service.opened(run), verdicts)[:_PAIRS],
+                self._pairs.set_mixed,
+                self._pair_failed,
+            )
+
     def _read_pair(self, a: int, b: int) -> None:
         run, service = self._state.run, self._context.studio.prototypes
         if not run:
@@ -178,6 +193,7 @@ class PrototypePages(QObject):
             return
         self._pairs.set_categories(book.categories)
         if self._pairs.isVisible():
+            self.read_mixed()
             self.read_pair()
         if self._item and self._evidence.isVisible():
             self.explain(self._item)
