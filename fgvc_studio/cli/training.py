@@ -7,23 +7,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fgvc_studio.cli.common import console, opened, skipped_text
+from fgvc_studio.cli.common import console, metric_text, opened, skipped_text
 from fgvc_studio.cli.console import table
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Skipped
 
 if TYPE_CHECKING:
-    from fgvc_studio.domain.runs import RunCard, TrainingRun
+    from fgvc_studio.domain.runs import Metrics, RunCard, TrainingRun
     from fgvc_studio.services.studio import Studio
 
 app = typer.Typer()
+NEXT = {
+    "space": "Use its space: runs PROJECT keep {run}; delete it: runs PROJECT discard {run}.",
+    "classifier": "Look at its evidence: prototypes PROJECT list; delete it: runs PROJECT discard "
+    "{run}.",
+    "clusters": "Review them: clusters PROJECT list; take them back: undo PROJECT.",
+}
 ACTIONS = ("list", "show", "keep", "discard", "compare")
 
 
 @app.command()
 def train(
     ctx: typer.Context,
-    method: Annotated[str, typer.Argument(help="cmd.", show_default=False)],
+    method: Annotated[
+        str, typer.Argument(help="cmd, ecaml, st-protopnet or crkd.", show_default=False)
+    ],
     project: Annotated[
         Path | None, typer.Argument(help="The project folder.", show_default=False)
     ] = None,
@@ -88,8 +96,7 @@ def train(
                 "card": card,
             },
             f"Run {result.run}, {minutes:.1f} min.\n{_told(result.card)}\n"
-            f"Use its space: runs PROJECT keep {result.run}; delete it: runs PROJECT discard "
-            f"{result.run}.",
+            f"{NEXT[registry.get(method).makes].format(run=result.run)}",
         )
 
 
@@ -135,7 +142,7 @@ def runs(
 def _compare(ctx: typer.Context, studio: Studio, first: str, second: str) -> None:
     cards = [studio.training.runs.card(name) for name in (first, second)]
     names = [n for n in cards[0].metrics if n in cards[1].metrics]
-    rows = [(n, *(f"{c.metrics[n]['value']:.4f}" for c in cards)) for n in names]
+    rows = [(n, *(metric_text(n, c.metrics[n]["value"]) for c in cards)) for n in names]
     changed = {
         key: [c.config.get(key) for c in cards]
         for key in sorted({*cards[0].config, *cards[1].config})
@@ -155,12 +162,13 @@ def _compare(ctx: typer.Context, studio: Studio, first: str, second: str) -> Non
 
 def _told(card: RunCard) -> str:
     """A card for people."""
-    rows = []
-    for name, trained in card.metrics.items():
-        frozen = card.baseline.get(name, {})
-        rows.append((name, _interval(frozen), _interval(trained)))
-    lines = [table(rows, ("metric", "frozen", "trained"))] if rows else []
+    lines = [_table(card.metrics, card.baseline)]
+    if card.data.get("protocol"):
+        lines.append(f"Measured on: {card.data['protocol']}.")
     lines.append(card.verdict)
+    for title, found in card.findings.items():
+        if found.metrics != card.metrics:
+            lines += [f"{title}: {found.protocol}", _table(found.metrics, found.baseline)]
     lines += [*card.notes, *card.alarms]
     left_out = card.data.get("left_out")
     if isinstance(left_out, list) and left_out:
@@ -169,10 +177,17 @@ def _told(card: RunCard) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _interval(metric: Any) -> str:
+def _table(metrics: Metrics, baseline: Metrics) -> str:
+    names = [*metrics, *(name for name in baseline if name not in metrics)]
+    rows = [(n, _interval(n, baseline.get(n)), _interval(n, metrics.get(n))) for n in names]
+    return table(rows, ("metric", "before", "trained")) if rows else ""
+
+
+def _interval(name: str, metric: Any) -> str:
     if not metric:
         return "-"
-    return f"{metric['value']:.4f} ({metric['low']:.4f} - {metric['high']:.4f})"
+    value, low, high = (metric_text(name, metric[key]) for key in ("value", "low", "high"))
+    return f"{value} ({low} - {high})"
 
 
 def _card(card: RunCard) -> dict[str, Any]:

@@ -121,9 +121,13 @@ def _ecaml_trainer(*parts: Any, **options: Any) -> Trainer:
 def _st_protopnet_trainer(*parts: Any, **options: Any) -> Trainer:
     from fgvc_studio.methods.st_protopnet.data import labels_of
     from fgvc_studio.methods.st_protopnet.trainer import StProtoTrainer
+    from fgvc_studio.methods.st_protopnet.two_fits import TwoFits
 
     *common, material = parts
-    return StProtoTrainer(*common, labels=labels_of(material), **options)
+    config, labels = common[0], labels_of(material)
+    again = {"yes": True, "no": False}.get(config.final_fit, bool(labels.validation.any()))
+    made = TwoFits if again and not config.refit else StProtoTrainer
+    return made(*common, labels=labels, **options)
 
 
 def _crkd_trainer(*parts: Any, **options: Any) -> Trainer:

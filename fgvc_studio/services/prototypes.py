@@ -27,6 +27,7 @@ from fgvc_studio.domain.records import Progress
 from fgvc_studio.domain.runs import TrainingRun
 from fgvc_studio.services import (
     prototypes_compare,
+    prototypes_derive,
     prototypes_evidence,
     prototypes_prepare,
     prototypes_table,
@@ -251,3 +252,31 @@ class Prototypes:
         return prototypes_table.effects(
             opened, self.bans(opened.name) if off is None else off, against
         )
+
+    # ---- runs derived from it --------------------------------------------------------------
+    def alternatives(self, run: str, id: int) -> list[Patch]:
+        """The patches that `reselect` can choose from, best first."""
+        opened = self.opened(run)
+        return prototypes_derive.alternatives(opened, opened.bundle.check(id))
+
+    def reselect(self, run: str, id: int, choice: int) -> prototypes_derive.Job:
+        """A prototype becomes one of its `alternatives`; gives the id of the new run."""
+        return prototypes_derive.reselect(self.opened(run), {id: choice})
+
+    def refit(self, run: str = "") -> prototypes_derive.Job:
+        """Last layers trained again with the bans in force; gives the id of the new run."""
+        opened = self.opened(run)
+        return prototypes_derive.refit(opened, self.bans(opened.name))
+
+    def fine_tune(self, run: str = "") -> prototypes_derive.Job:
+        """Trained on, away from what is forbidden or judged background, towards what is to be kept.
+
+        Gives the id of the new run.
+        """
+        opened = self.opened(run)
+        return prototypes_derive.fine_tune(opened, self.bans(opened.name))
+
+    def reproject(self, run: str = "") -> prototypes_derive.Job:
+        """Projected again onto patches that are not forbidden; gives the id of the new run."""
+        opened = self.opened(run)
+        return prototypes_derive.reproject(opened, self.bans(opened.name))

@@ -51,7 +51,7 @@ def between(old: Opened, new: Opened, verdicts: Verdicts) -> Effects:
     before, after = answers[0][1][first], answers[1][1][second]
     category = old.studio.catalogue.category[rows].astype(np.int64)
     truth = new.bundle.class_of(category)
-    on, mine = prototypes_table.judged(new, rows, truth)
+    on, mine = prototypes_table._judged(new, rows, truth)
     changed = np.flatnonzero(before != after)
     changed = changed[np.argsort(category[changed] == 0, kind="stable")]
     flips = tuple(

@@ -160,7 +160,7 @@ class Training:
     ) -> Trainer:
         folder = self.runs.folder(run.id)
         pictures = run_pictures.of_items(self._studio, kept.item_ids)
-        material = training_material.material(self._studio, kept, run.base_space)
+        material = training_material.material(self._studio, kept, run.base_space, folder)
         views = self.runs.views(run.id)
         try:
             return method.trainer(config, backbone, pictures, folder, views, material, **options)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import LabelSource, Mark, Progress, Split
 from fgvc_studio.methods.registry import LABELLED
+from fgvc_studio.services.counting import Counter
 from fgvc_studio.store.arrays import write_atomic
 
 if TYPE_CHECKING:
@@ -168,15 +169,17 @@ def snapshot(studio: Studio, item_ids: Ids, base: str) -> Snapshot:
     )
 
 
-def material(studio: Studio, kept: Snapshot, base: str) -> Material:
-    """What a trainer gets of a snapshot."""
+def material(studio: Studio, kept: Snapshot, base: str, folder: Path) -> Material:
+    """What a trainer gets of a snapshot; `folder` is that of the run."""
     from fgvc_studio.methods.material import Material
 
     space = studio.exploring.space(base)
     rows = space.rows_of(kept.embedded)
     whole = len(rows) == len(space.vectors) and bool((rows == np.arange(len(rows))).all())
     vectors = space.vectors if whole else space.vectors[rows[rows >= 0]]
-    return Material(kept.categories, kept.names, kept.splits, kept.hashes, vectors)
+    return Material(
+        kept.categories, kept.names, kept.splits, kept.hashes, vectors, Counter(studio, folder)
+    )
 
 
 def frozen_space(studio: Studio, space: str | None) -> Generator[Progress, None, str]:

@@ -23,6 +23,17 @@ from fgvc_studio.methods.runtime import Runtime
 from fgvc_studio.vision.backbones import Backbone
 from fgvc_studio.vision.views import Pictures
 
+
+def counted(
+    vectors: NDArray[np.float32], labels: NDArray[np.int64], rule: str
+) -> tuple[int, int, int]:
+    """The number of novel classes, and its range, by a rule of `analysis.class_count`."""
+    from fgvc_studio.analysis import class_count
+
+    found = class_count.RULES[rule](vectors, labels)
+    return found.count, found.low, found.high
+
+
 RESUME, LABELS = "resume.safetensors", "labels.safetensors"
 _FREE_EVERY = 64
 

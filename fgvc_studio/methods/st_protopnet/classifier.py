@@ -214,6 +214,11 @@ class Classifier:
             out = self.model.net(self._inputs(batch))
         return {name: out[name].scores.cpu().numpy() for name in BRANCHES}
 
+    def maps(self, batch: Images) -> Tensor:
+        """Images (n, 3, H, W) -> the body's maps (n, Cin, h, w)."""
+        found: Tensor = self.model.net.maps(self._inputs(batch))
+        return found
+
     def judge(self, scores: Mapping[str, NDArray[np.float32]]) -> Prediction:
         """The prediction from scores, so that switching prototypes needs no images again."""
         logits = self.logits(scores)

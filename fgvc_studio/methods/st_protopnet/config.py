@@ -41,6 +41,11 @@ class StProtoConfig:
     refit: bool = param(
         False, "Train on the validation images too, with exactly last_layer_epochs."
     )
+    final_fit: str = param(
+        "auto",
+        "Choose on validation, then train on these images too; auto: where there is a split val.",
+        choices=("auto", "yes", "no"),
+    )
     batch: int = param(64, "Images per step and process.", low=1, high=4096)
     lr_tail: float = param(1e-4, "Learning rate of the backbone's part.", low=0, high=1)
     lr_add_on: float = param(3e-3, "Learning rate of the add-on layers.", low=0, high=1)

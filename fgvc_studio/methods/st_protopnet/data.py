@@ -50,13 +50,18 @@ class Labels:
 
 
 def labels_of(material: Material) -> Labels:
-    """The labels of a run; classes in the order of their categories' ids."""
-    categories = np.unique(material.categories[material.categories > 0])
-    places = np.searchsorted(categories, material.categories)
+    """The labels of a run; classes in the order of their categories' ids.
+
+    Categories with too few images, or with all of them in the split val, are left out.
+    """
+    given, validation = material.categories, np.asarray(material.splits == Split.VAL)
+    names, counts = np.unique(given[given > 0], return_counts=True)
+    categories = names[(counts >= LEAST_IMAGES) & np.isin(names, given[~validation])]
+    known = np.isin(given, categories)
     return Labels(
-        np.where(material.categories > 0, places, -1).astype(np.int64),
+        np.where(known, np.searchsorted(categories, given), -1).astype(np.int64),
         tuple(material.names[int(c)] for c in categories),
-        np.asarray(material.splits == Split.VAL),
+        validation & known,
         material.hashes.tolist(),
         tuple(categories.tolist()),
     )
