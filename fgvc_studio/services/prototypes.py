@@ -21,6 +21,7 @@ from fgvc_studio.domain.prototypes import (
     Patch,
     Prototype,
     PrototypeModel,
+    Suggested,
     Verdict,
 )
 from fgvc_studio.domain.records import Progress
@@ -30,6 +31,7 @@ from fgvc_studio.services import (
     prototypes_derive,
     prototypes_evidence,
     prototypes_prepare,
+    prototypes_suggest,
     prototypes_table,
     prototypes_verdicts,
 )
@@ -252,6 +254,21 @@ class Prototypes:
         return prototypes_table.effects(
             opened, self.bans(opened.name) if off is None else off, against
         )
+
+    # ---- suggestions -----------------------------------------------------------------------
+    def suggest(
+        self, run: str = "", items: ArrayLike | None = None
+    ) -> Generator[Progress, None, list[Suggested]]:
+        """Categories for items (default: those without a label), bans taken into account."""
+        opened = self.opened(run)
+        chosen = None if items is None else np.asarray(items, np.int64)
+        return prototypes_suggest.suggest(opened, chosen, self.bans(opened.name))
+
+    def accept(
+        self, run: str, suggested: Sequence[Suggested], least: float = 0.0
+    ) -> OpChanges | None:
+        """Write suggestions as labels of the model; what looks like nothing known is left out."""
+        return prototypes_suggest.accept(self._studio, self.opened(run).name, suggested, least)
 
     # ---- runs derived from it --------------------------------------------------------------
     def alternatives(self, run: str, id: int) -> list[Patch]:

@@ -20,7 +20,6 @@ from fgvc_studio.domain.runs import RunCard, RunState, TrainingRun
 from fgvc_studio.services import (
     prototypes_prepare,
     run_pictures,
-    training_material,
 )
 from fgvc_studio.services.embedding import default_threads
 from fgvc_studio.services.prototypes_open import DERIVED, METHOD, Opened
@@ -71,10 +70,11 @@ class Derivation:
     @property
     def labels(self) -> Any:
         """Labels as they were at the start of the parent."""
+        from fgvc_studio.methods.material import Material
         from fgvc_studio.methods.st_protopnet.data import labels_of
 
-        base = self.parent.run.base_space
-        return labels_of(training_material.material(self.parent.studio, self.kept, base))
+        kept = self.kept
+        return labels_of(Material(kept.categories, kept.names, kept.splits, kept.hashes))
 
     @property
     def pictures(self) -> Any:

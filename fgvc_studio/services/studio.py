@@ -14,6 +14,7 @@ from fgvc_studio.services.exploring import Exploring
 from fgvc_studio.services.exporting import Exporting
 from fgvc_studio.services.ingest import Ingest
 from fgvc_studio.services.labelling import Labelling
+from fgvc_studio.services.opinions import Opinions
 from fgvc_studio.services.prototypes import Prototypes
 from fgvc_studio.services.review import Review
 from fgvc_studio.services.training import Training
@@ -44,6 +45,7 @@ class Studio:
         self.exporting = Exporting(self)
         self.training = Training(self)
         self.prototypes = Prototypes(self)
+        self.opinions = Opinions(self)
         self.review = Review(self)
 
     @classmethod
