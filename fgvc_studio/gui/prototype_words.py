@@ -81,7 +81,7 @@ def part(key: str) -> tuple[str, str]:
             ),
         ),
         "border": (
-            translate("prototypes", "At the photo's edge"),
+            translate("prototypes", "At the edge"),
             translate(
                 "prototypes", "Share of its ten best patches that lie at the edge of their photo"
             ),
@@ -102,12 +102,12 @@ def part(key: str) -> tuple[str, str]:
 def order(key: str) -> str:
     """How an order of the gallery is called."""
     return {
-        "suspicion": translate("prototypes", "Most suspicious first"),
-        "relevance": translate("prototypes", "Most relevant first"),
+        "suspicion": translate("prototypes", "By suspicion"),
+        "relevance": translate("prototypes", "By relevance"),
         "purity": translate("prototypes", "Least pure first"),
-        "duplicates": translate("prototypes", "Duplicates together"),
+        "duplicates": translate("prototypes", "Duplicates first"),
         "category": translate("prototypes", "By category"),
-        "usage": translate("prototypes", "Most used first"),
+        "usage": translate("prototypes", "By usage"),
     }[key]
 
 
@@ -143,9 +143,9 @@ def judged_on(key: str) -> str:
     }.get(key, key)
 
 
-def share(value: float) -> str:
+def share(value: float, digits: int = 1) -> str:
     """``84.1 %``."""
-    return "–" if value != value else f"{100 * value:.1f} %"
+    return "–" if value != value else f"{100 * value:.{digits}f} %"
 
 
 def effects_words(before: str, after: str, items: int, which: str) -> str:

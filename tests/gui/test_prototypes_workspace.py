@@ -20,7 +20,6 @@ from fgvc_studio.gui.job_thread import JobState
 from fgvc_studio.gui.main_window import MainWindow
 from fgvc_studio.gui.models.prototype_view import PrototypeFilter
 from fgvc_studio.gui.workspaces.prototypes import CHANGES, EXPLAIN, GALLERY, PAIR, QUEUE
-from fgvc_studio.services.studio import Studio
 
 SOON = 30_000
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -432,8 +431,10 @@ def test_two_categories_against_each_other(qtbot, window, page):
     page.pairs.set_pair(1, 3)
     found = service(window).confusion(kit.RUN, 1, 3)
     qtbot.waitUntil(
-        lambda: [r.prototype.id for r in page.pairs.rows[: page.pairs._shown] if r.prototype]
-        == [j for j, _, _ in found.tell_apart[:8]],
+        lambda: (
+            [r.prototype.id for r in page.pairs.rows[: page.pairs._shown] if r.prototype]
+            == [j for j, _, _ in found.tell_apart[:8]]
+        ),
         timeout=SOON,
     )
     assert [c.item_id for c in page.pairs.border.cells] == [i for i, _ in found.border[:24]]
@@ -442,8 +443,10 @@ def test_two_categories_against_each_other(qtbot, window, page):
     page.pairs.border.chosen.emit(page.pairs.border.cells[0])
     assert page.tabs.currentIndex() == EXPLAIN
     qtbot.waitUntil(
-        lambda: page.evidence.explanation is not None
-        and page.evidence.explanation.item_id == found.border[0][0],
+        lambda: (
+            page.evidence.explanation is not None
+            and page.evidence.explanation.item_id == found.border[0][0]
+        ),
         timeout=SOON,
     )
 
@@ -451,14 +454,10 @@ def test_two_categories_against_each_other(qtbot, window, page):
 def test_the_queue_opens_photos_in_browse(qtbot, window, page):
     page.show_page(QUEUE)
     wanted = window.session.studio.opinions.second_opinion(300)
-    qtbot.waitUntil(
-        lambda: page.opinions.ids.tolist() == [o.item_id for o in wanted], timeout=SOON
-    )
+    qtbot.waitUntil(lambda: page.opinions.ids.tolist() == [o.item_id for o in wanted], timeout=SOON)
     qtbot.mouseClick(page.opinions._queues.button(1), Qt.MouseButton.LeftButton)
     wanted = window.session.studio.opinions.uncertain(300)
-    qtbot.waitUntil(
-        lambda: page.opinions.ids.tolist() == [o.item_id for o in wanted], timeout=SOON
-    )
+    qtbot.waitUntil(lambda: page.opinions.ids.tolist() == [o.item_id for o in wanted], timeout=SOON)
     assert wanted and all(o.why for o in wanted)
     qtbot.keyClick(page.opinions.view, Qt.Key.Key_Return)
     assert window.workspace is window.workspaces["go.browse"]
@@ -563,9 +562,7 @@ def test_decisions_elsewhere_are_followed(qtbot, window, page):
     qtbot.waitUntil(lambda: page.state.book.verdict[5] == 1, timeout=SOON)
     assert isinstance(heard[0], OpChanges)
     window.session.studio.labelling.rename_category(1, "Arctia caja")
-    qtbot.waitUntil(
-        lambda: page.bar.category.findText("Arctia caja") >= 0, timeout=SOON
-    )
+    qtbot.waitUntil(lambda: page.bar.category.findText("Arctia caja") >= 0, timeout=SOON)
 
 
 def test_patches_are_numbered_once(page):

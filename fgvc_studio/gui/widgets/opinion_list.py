@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QListView,
     QPushButton,
+    QSplitter,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -32,6 +33,7 @@ from PySide6.QtWidgets import (
 
 from fgvc_studio.domain.prototypes import Opinion
 from fgvc_studio.gui import theme
+from fgvc_studio.gui.widgets.heat_view import HeatView
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 
 QUEUES = ("second_opinion", "uncertain", "unreviewed")
@@ -144,6 +146,8 @@ class OpinionList(QWidget):
     """Enter or double click: look at it in Browse."""
     explain_requested = Signal("qlonglong")
     browse_requested = Signal(object)
+    looked_at = Signal("qlonglong")
+    """The photo under the keyboard cursor, to be put into `picture`."""
 
     def __init__(
         self, thumbnails: Thumbnails, name_of: Callable[[int], str], parent: QWidget | None = None
@@ -162,6 +166,10 @@ class OpinionList(QWidget):
         self.view.doubleClicked.connect(lambda i: self.item_opened.emit(self._item(i.row())))
         self.view.verticalScrollBar().valueChanged.connect(self._want)
         thumbnails.ready.connect(lambda _ids: self.view.viewport().update())
+        self.view.selectionModel().currentChanged.connect(self._moved)
+        self.picture = HeatView()
+        self.why = QLabel(wordWrap=True)
+        self.why.setContentsMargins(12, 8, 12, 10)
         self.note = QLabel(wordWrap=True)
         self.note.setProperty("role", "muted")
         self.browse = QPushButton(self.tr("Show all in Browse"))
@@ -205,7 +213,23 @@ class OpinionList(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(row)
-        column.addWidget(self.view, 1)
+        right = QWidget()
+        beside = QVBoxLayout(right)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(0)
+        beside.addWidget(self.picture, 1)
+        beside.addWidget(self.why)
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.setChildrenCollapsible(False)
+        split.addWidget(self.view)
+        split.addWidget(right)
+        split.setSizes([620, 560])
+        split.setStretchFactor(0, 1)
+        column.addWidget(split, 1)
+
+    def stop(self) -> None:
+        """End the loading thread."""
+        self.picture.stop()
 
     @property
     def queue(self) -> str:
@@ -241,6 +265,16 @@ class OpinionList(QWidget):
         self.browse.setEnabled(bool(opinions))
         self.explain.setEnabled(bool(opinions))
         self._want()
+
+    def _moved(self) -> None:
+        index = self.view.currentIndex()
+        if index.isValid():
+            opinion = self.model.opinions[index.row()]
+            self.why.setText("\n".join(opinion.why))
+            self.looked_at.emit(opinion.item_id)
+        else:
+            self.why.setText("")
+            self.picture.set_item(0, None)
 
     def _item(self, row: int) -> int:
         return self.model.opinions[row].item_id

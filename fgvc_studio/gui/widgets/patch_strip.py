@@ -112,7 +112,7 @@ class PatchStrip(QWidget):
         self._columns = columns
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(5)
+        self._grid.setSpacing(4)
         self._grid.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.buttons: list[PatchButton] = []
         self._shown = 0

@@ -53,7 +53,6 @@ class PrototypeBar(QWidget):
         self.branch = self._box(self.tr("Branch"), 90)
         self.state = self._box(self.tr("State"), 100)
         self.order = self._box(self.tr("Order"), 100)
-        self.order.setMinimumContentsLength(16)
         for key in ("", "support", "trivial"):
             self.branch.addItem(say.branch(key) if key else self.tr("Both branches"), key)
             tip = say.branch_tip(key) if key else ""
@@ -122,7 +121,7 @@ class PrototypeBar(QWidget):
         """Offer these models."""
         self.model.clear()
         for model in models:
-            text = f"{model.run}  ·  {say.share(model.accuracy)}"
+            text = f"{model.run}  ·  {say.share(model.accuracy, 0)}"
             self.model.addItem(text, model.run)
             words = self.tr("{run}: {made}, {n} prototypes, {share} right on validation").format(
                 run=model.run,

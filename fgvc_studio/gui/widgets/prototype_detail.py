@@ -66,13 +66,13 @@ class PrototypeDetail(QWidget):
         self._colour_of, self._key_text = colour_of, key_text
         self._prototype: Prototype | None = None
         self.setAccessibleName(self.tr("Prototype"))
-        self.setMinimumWidth(500)
+        self.setMinimumWidth(526)
         self.picture = HeatView()
         self.verdicts = VerdictPanel(key_text)
         self.suspicion = ShareBars(self.tr("Suspicion and its parts"), names=0.5)
-        self.train = PatchStrip(pictures, "best in training", columns=10, side=46)
-        self.rest = PatchStrip(pictures, "best elsewhere", columns=10, side=46)
-        self.sisters = PatchStrip(pictures, "sisters", columns=10, side=46)
+        self.train = PatchStrip(pictures, "best in training", columns=10, side=44)
+        self.rest = PatchStrip(pictures, "best elsewhere", columns=10, side=44)
+        self.sisters = PatchStrip(pictures, "sisters", columns=10, side=44)
         self.histogram = TwoHistograms()
         self.weights = SignedBars(self.tr("Weights on the categories"))
         self.try_button = KeyButton(self.tr("Try without it"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtCore import QByteArray, QSize, Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
@@ -97,6 +97,10 @@ class PrototypesWorkspace(Workspace):
         """Model, filter and order."""
         return self.bar
 
+    def sizeHint(self) -> QSize:
+        """Modest: the window divides its height, and the bar above needs its own."""
+        return QSize(900, 500)
+
     def shown_ids(self) -> NDArray[np.int64] | None:
         """Items that the page shows, for an export; None where it shows prototypes."""
         if self.tabs.currentIndex() == CHANGES and len(self.flips.grid.ids):
@@ -112,7 +116,7 @@ class PrototypesWorkspace(Workspace):
     def close_project(self) -> None:
         """Remember the border and end the threads."""
         preferences.store().setValue("prototypes/panes", self.across.saveState())
-        for part in (self.detail, self.evidence, self.dialogs):
+        for part in (self.detail, self.evidence, self.opinions, self.dialogs):
             part.stop()
         for lane in (self.items, self.sources, self.patches):
             lane.stop()
@@ -346,6 +350,7 @@ class PrototypesWorkspace(Workspace):
         self.effects.put_back_requested.connect(state.put_back)
         acts.reason_wanted.connect(self._ask_reason)
         acts.model_made.connect(self.dialogs.model_made)
+        acts.suggested.connect(self.dialogs.suggested)
         self.flips.explain_requested.connect(self.explain)
         self.flips.browse_requested.connect(lambda ids: self._browse(ids, self.tr("what changes")))
         self.evidence.browse_requested.connect(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import OpChanges
-from fgvc_studio.domain.prototypes import Verdict
+from fgvc_studio.domain.prototypes import Suggested, Verdict
 from fgvc_studio.domain.records import Operation, Progress
 from fgvc_studio.gui import prototype_words as say
 from fgvc_studio.gui.job_thread import Job
@@ -26,11 +26,12 @@ class PrototypeActs(QObject):
     """Acts on the chosen prototypes, or else on the current one.
 
     `reason_wanted` carries a first guess of the reason of a trial that is to be kept;
-    `model_made` the run before and the run made of it.
+    `model_made` the run before and the run made of it; `suggested` a run and its proposals.
     """
 
     reason_wanted = Signal(str)
     model_made = Signal(str, str)
+    suggested = Signal(str, object)
 
     def __init__(self, context: Context, state: PrototypeState, host: QWidget) -> None:
         super().__init__(host)
@@ -189,18 +190,14 @@ class PrototypeActs(QObject):
             self._context.jobs.add(
                 self.tr("Suggest names by {run}").format(run=run),
                 lambda: service.suggest(run),
-                self._suggested,
+                lambda found: self.suggested.emit(run, found),
                 key=f"suggest {run}",
             )
 
-    def _suggested(self, changes: Any) -> None:
-        if not isinstance(changes, OpChanges):
-            self._context.toasts.show_message(self.tr("No photo without a label is left."))
-            return
-        operation = changes.operation
-        self._context.toasts.show_message(
-            operation.summary, self.tr("Undo"), lambda: self.take_back(operation)
-        )
+    def accept(self, run: str, found: Sequence[Suggested], least: float) -> None:
+        """Write proposed names that are sure enough."""
+        service = self._context.studio.prototypes
+        self._decide(lambda: service.accept(run, found, least))
 
     # ---- the report ------------------------------------------------------------------------
     def report(self) -> None:

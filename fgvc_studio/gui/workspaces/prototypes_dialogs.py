@@ -11,10 +11,11 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QDialog
 
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.domain.prototypes import Effects, Patch, Prototype
+from fgvc_studio.domain.prototypes import Effects, Patch, Prototype, Suggested
 from fgvc_studio.gui.dialogs.model_compare import ModelCompare
 from fgvc_studio.gui.dialogs.prototype_patch import PatchDialog
 from fgvc_studio.gui.dialogs.prototype_plate import PlateDialog
+from fgvc_studio.gui.dialogs.prototype_suggest import SuggestDialog
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.widgets.patch_pictures import PatchPictures
 from fgvc_studio.gui.workspaces.base import Context
@@ -136,6 +137,19 @@ class PrototypeDialogs(QObject):
             done,
             self._context.show_fault,
         )
+
+    # ---- proposed names --------------------------------------------------------------------
+    def suggested(self, run: str, found: Sequence[Suggested]) -> None:
+        """Ask how sure is sure enough."""
+        if not found:
+            self._context.toasts.show_message(self.tr("No photo without a label is left."))
+            return
+        dialog = SuggestDialog(found, self._host.name_of, colour_index, self._host)
+        dialog.accepted_from.connect(lambda least: self._acts.accept(run, found, least))
+        dialog.browse_requested.connect(
+            lambda ids: self._context.show_items(ids, self.tr("nothing it knows"))
+        )
+        self._show(dialog)
 
     # ---- models ----------------------------------------------------------------------------
     def model_made(self, old: str, new: str) -> None:

@@ -64,6 +64,9 @@ class PrototypePages(QObject):
         evidence.contribution_chosen.connect(self._look)
         pairs.pair_changed.connect(self._read_pair)
         opinions.queue_changed.connect(lambda _q: self.read_queue())
+        opinions.looked_at.connect(
+            lambda item: put_item(opinions.picture, context, thumbnails, item)
+        )
         context.bridge.decided.connect(self._decided)
 
     # ---- one photo -------------------------------------------------------------------------
