@@ -110,6 +110,7 @@ class PrototypesWorkspace(Workspace):
     def activated(self) -> None:
         """The keyboard goes to the gallery; photos that were added are compared."""
         self._page_changed(self.tabs.currentIndex())
+        self.state.check()
         self.progress.prepare_if_needed()
         (self.grid if self.tabs.currentIndex() == GALLERY else self).setFocus()
 

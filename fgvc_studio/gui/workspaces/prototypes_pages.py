@@ -60,6 +60,7 @@ class PrototypePages(QObject):
         self._evidence, self._pairs, self._opinions = evidence, pairs, opinions
         self._item = 0
         self._queue_stale = True
+        self._queue_of = ""
         state.loaded.connect(self._model_changed)
         evidence.contribution_chosen.connect(self._look)
         pairs.pair_changed.connect(self._read_pair)
@@ -200,10 +201,11 @@ class PrototypePages(QObject):
             self.read_pair()
         if self._item and self._evidence.isVisible():
             self.explain(self._item)
-        self._queue_stale = True
+        if self._state.run != self._queue_of:
+            self._queue_stale, self._queue_of = True, self._state.run
 
     def _decided(self, changes: OpChanges) -> None:
-        if changes.tables & {"labels", "marks", "rejections"}:
+        if changes.tables & {"labels", "marks", "rejections", "bans"}:
             self._queue_stale = True
             if self._opinions.isVisible():
                 self.read_queue()

@@ -89,6 +89,8 @@ class PrototypeProgress(QObject):
             self.show_needs()
         elif job.key.startswith("prepare "):
             self._show_banner()
+        if getattr(job.result, "run", ""):  # a training, whoever started it
+            self._state.check()
 
     def _show_banner(self, job: Job | None = None) -> None:
         model = self._state.model

@@ -18,6 +18,7 @@ from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.workspaces.base import Context
 
 _TABLE = "prototype table"
+_CHECK = "prototype runs"
 _EFFECTS = "prototype effects"
 _OF_PROTOTYPES = frozenset({"verdicts", "bans"})
 """Tables of decisions about prototypes."""
@@ -113,6 +114,20 @@ class PrototypeState(QObject):
             return _Read(models, run, book, frames)
 
         self._context.tasks.submit(_TABLE, read, self._loaded, self._failed)
+
+    def check(self) -> None:
+        """Read anew if a run was made, kept or discarded elsewhere."""
+        service = self._context.studio.prototypes
+
+        def look(_ticket: Ticket) -> tuple[str, list[str]]:
+            return service.current(), [m.run for m in service.models()]
+
+        def compare(found: tuple[str, list[str]]) -> None:
+            if found != (self.run, [m.run for m in self.models]):
+                self.reload()
+
+        if self.ready:
+            self._context.tasks.submit(_CHECK, look, compare)
 
     def _loaded(self, found: _Read) -> None:
         other = found.run != self.run
