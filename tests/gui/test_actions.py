@@ -20,7 +20,8 @@ KEYS = {
     "view.previous": "Shift+N", "edit.undo": "Ctrl+Z", "edit.redo": "Ctrl+Shift+Z",
     "view.back": "Alt+Left", "view.forward": "Alt+Right", "app.palette": "Ctrl+K",
     "app.keys": "?", "app.help": "F1", "select.tick": "Space", "select.all": "Ctrl+A",
-    "view.explain": "E", "select.none": "Ctrl+Shift+A", "select.invert": "Ctrl+I", "label.repeat": "Ctrl+D",
+    "select.none": "Ctrl+Shift+A", "select.invert": "Ctrl+I", "label.repeat": "Ctrl+D",
+    "view.explain": "E",
 }  # fmt: skip
 
 
