@@ -275,6 +275,17 @@ def test_a_note_is_typed_not_judged(qtbot, window, page):
     assert (row(window, 4).note, row(window, 4).verdict) == ("kbx pin", Verdict.BACKGROUND)
 
 
+def test_a_note_goes_to_the_prototype_it_was_typed_for(qtbot, window, page):
+    page.state.show_prototype(4)
+    press(qtbot, page, Qt.Key.Key_C)
+    qtbot.keyClicks(page.detail.verdicts.note, "scale bar")
+    page.state.show_prototype(5)  # the note has the focus still
+    assert page.detail.verdicts.note.text() == ""
+    assert (row(window, 4).note, row(window, 5).note) == ("scale bar", "")
+    page.grid.setFocus()
+    assert row(window, 5).note == "" and row(window, 5).verdict is None
+
+
 def test_next_without_a_verdict(qtbot, window, page):
     ids = page.state.ids.tolist()
     page.state.show_prototype(ids[0])

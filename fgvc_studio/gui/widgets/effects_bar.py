@@ -77,6 +77,8 @@ class EffectsBar(QFrame):
         self.reason.setVisible(bool(tried_off) and writable)
         self.keep.setText(self._keep_words(tried_off, tried_on))
         self.put_back.setVisible(bool(trying))
+        if not trying:
+            self.reason.clear()
 
     def _keep_words(self, tried_off: int, tried_on: int) -> str:
         if tried_off and tried_on:

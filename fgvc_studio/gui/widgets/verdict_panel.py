@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
@@ -69,11 +70,12 @@ class KeyButton(QPushButton):
 class VerdictPanel(QWidget):
     """Five verdicts, the note beside them.
 
-    `judged` carries a `Verdict` or None (taken away); `noted` the text of the note.
+    `judged` carries a `Verdict` or None (taken away); `noted` the id of the prototype that a note
+    was typed for, and its text.
     """
 
     judged = Signal(object)
-    noted = Signal(str)
+    noted = Signal(int, str)
 
     def __init__(self, key_text: Callable[[str], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -107,7 +109,13 @@ class VerdictPanel(QWidget):
             button.set_key(self._key_text(COMMANDS[verdict]))
 
     def show_prototype(self, prototype: Prototype | None, *, writable: bool) -> None:
-        """Show the verdict of another prototype."""
+        """Show the verdict of another prototype; a note in the making goes to its own one."""
+        old = self._shown
+        other = (
+            old is None or prototype is None or (old.run, old.id) != (prototype.run, prototype.id)
+        )
+        if other:
+            self._note_done()
         self._shown = prototype
         given = prototype.verdict if prototype else None
         for verdict, button in self.buttons.items():
@@ -115,7 +123,7 @@ class VerdictPanel(QWidget):
             name, token = _ICONS[verdict]
             button.setIcon(icon(name, "on_accent" if verdict is given else token))
             button.setEnabled(prototype is not None and writable)
-        if not self.note.hasFocus() or prototype is None:
+        if other or not self.note.hasFocus():
             self.note.setText(prototype.note if prototype else "")
         self.note.setEnabled(prototype is not None and writable)
 
@@ -126,5 +134,7 @@ class VerdictPanel(QWidget):
 
     def _note_done(self) -> None:
         text = self.note.text().strip()
-        if self._shown is not None and text != self._shown.note:
-            self.noted.emit(text)
+        shown = self._shown
+        if shown is not None and text != shown.note:
+            self._shown = replace(shown, note=text)
+            self.noted.emit(shown.id, text)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtCore import QByteArray, QPoint, QSize, Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
+    QMenu,
     QPushButton,
     QStackedWidget,
     QTabBar,
@@ -27,6 +28,7 @@ from fgvc_studio.gui.widgets.prototype_detail import PrototypeDetail
 from fgvc_studio.gui.widgets.prototype_empty import PrototypeEmpty
 from fgvc_studio.gui.widgets.prototype_grid import PrototypeGrid
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
+from fgvc_studio.gui.widgets.verdict_panel import COMMANDS
 from fgvc_studio.gui.workspaces.base import Context, Workspace
 from fgvc_studio.gui.workspaces.browse_categories import colour_index, splitter
 from fgvc_studio.gui.workspaces.browse_inspector import pictures_of
@@ -40,6 +42,10 @@ from fgvc_studio.gui.workspaces.prototypes_state import PrototypeState
 
 GALLERY, CHANGES, EXPLAIN, PAIR, QUEUE = range(5)
 _TILE = 144
+_CONTEXT = (
+    *COMMANDS.values(), "proto.clear", "", "proto.try", "proto.reselect", "", "view.explain",
+    "proto.locate", "proto.plate",
+)  # fmt: skip
 _MENU = (
     "proto.train", "proto.refit", "proto.fine_tune", "proto.reproject", "proto.compare", "",
     "proto.suggest", "", "proto.plate", "proto.report",
@@ -179,6 +185,19 @@ class PrototypesWorkspace(Workspace):
     def try_without(self) -> None:
         """Try the chosen prototypes the other way round."""
         self.acts.turn()
+
+    def train(self) -> None:
+        """Train a classifier, and show how it goes."""
+        self.context.actions.run(self.command)
+        self.acts.train()
+
+    def _menu(self, place: QPoint, number: int) -> None:
+        if number:
+            menu = QMenu(self)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            for command in _CONTEXT:
+                menu.addAction(self.context.actions[command]) if command else menu.addSeparator()
+            menu.popup(place)
 
     def _ask_reason(self, guess: str) -> None:
         self.effects.ask(guess)
@@ -342,6 +361,7 @@ class PrototypesWorkspace(Workspace):
         self.bar.order_changed.connect(state.set_order)
         self.tabs.currentChanged.connect(self._page_changed)
         self.grid.activated.connect(lambda _n: self.explain_current())
+        self.grid.context_requested.connect(self._menu)
         self.detail.verdicts.judged.connect(acts.judge)
         self.detail.verdicts.noted.connect(acts.note)
         self.detail.try_button.clicked.connect(self.try_without)

@@ -50,11 +50,11 @@ class PrototypeActs(QObject):
         run, service = self._state.run, self._context.studio.prototypes
         self._decide(lambda: service.verdict(run, ids, verdict, note))
 
-    def note(self, text: str) -> None:
-        """Keep a note on the current prototype; without a verdict it is unsure."""
-        prototype = self._state.current
-        if prototype is None or text == prototype.note:
+    def note(self, number: int, text: str) -> None:
+        """Keep a note on a prototype; without a verdict it is unsure."""
+        if self._state.book is None:
             return
+        prototype = self._state.book.rows[number]
         verdict = prototype.verdict or Verdict.UNSURE
         service = self._context.studio.prototypes
         self._decide(lambda: service.verdict(prototype.run, [prototype.id], verdict, text))

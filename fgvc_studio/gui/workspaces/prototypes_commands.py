@@ -28,7 +28,7 @@ def connect_commands(page: PrototypesWorkspace) -> None:
         "proto.heat": page.detail.next_heat,
         "proto.close_up": page.close_ups,
         "proto.locate": page.locate,
-        "proto.train": acts.train,
+        "proto.train": page.train,
         "proto.refit": acts.refit,
         "proto.fine_tune": acts.fine_tune,
         "proto.reproject": acts.reproject,
