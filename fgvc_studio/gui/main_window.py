@@ -284,7 +284,7 @@ class MainWindow(QMainWindow):
         self.frames.addWidget(self.start)
         self.frames.addWidget(project)
         self.setCentralWidget(self.frames)
-        for command in ("go.browse", "go.train", "go.history"):
+        for command in ("go.browse", "go.prototypes", "go.train", "go.history"):
             self.rail.add(self.actions_[command])
         self.rail.add_below(self.actions_["app.settings"])
         self.menus = self.actions_.fill_menu_bar(self.menuBar())

@@ -166,6 +166,7 @@ def style_sheet(t: Theme) -> str:
     QLabel[role="heading"] {{ font-size: 14px; font-weight: 600; }}
     QLabel[role="muted"] {{ color: {t.muted}; }}
     QLabel[role="danger"] {{ color: {t.danger}; }}
+    QLabel[role="good"] {{ color: {t.good}; }}
     QLabel[role="warning"] {{ color: {t.warning}; }}
     QPushButton {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 5px;
         padding: 5px 12px; min-height: 18px; }}

@@ -133,6 +133,9 @@ class Inspector(QWidget):
             self.neighbours,
         ):
             column.addWidget(widget)
+        self.extras = QVBoxLayout()
+        """Where a workspace puts parts of its own."""
+        column.addLayout(self.extras)
         column.addLayout(self._details())
         column.addWidget(self.facts)
         column.addWidget(self._history_heading)

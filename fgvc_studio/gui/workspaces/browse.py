@@ -34,6 +34,7 @@ from fgvc_studio.gui.workspaces.browse_focus import BrowseFocus
 from fgvc_studio.gui.workspaces.browse_inspector import BrowseInspector, pictures_of
 from fgvc_studio.gui.workspaces.browse_map import BrowseMap
 from fgvc_studio.gui.workspaces.browse_views import BrowseViews
+from fgvc_studio.gui.workspaces.browse_why import BrowseWhy
 
 _VIEWER_COMMANDS = (
     "label.accept", "label.repeat", "label.uncertain", "label.not_this", "label.reviewed",
@@ -64,6 +65,7 @@ class BrowseWorkspace(Workspace):
         self.grid = ImageGrid(context.selection, self.thumbnails)
         self.grid.set_badges(lambda ids: badges(studio.catalogue, ids))
         self.inspector = BrowseInspector(context, self.thumbnails, self)
+        self.why = BrowseWhy(context, self.inspector, self)
         self.map = MapCanvas(
             context.selection,
             lambda item: self.thumbnails.pixmap(item, 128),
@@ -117,6 +119,7 @@ class BrowseWorkspace(Workspace):
         self.identify_box.hide()
         self.maps.close()
         self.inspector.pane.stop()
+        self.why.stop()
         self.thumbnails.stop()
 
     def offer_files(self, paths: list[str]) -> bool:

@@ -148,7 +148,7 @@ class BrowseInspector(QObject):
                 for operation, text in store.operations.of_item(item, _HISTORY)
             ],
         )
-        return data, _loader(path)
+        return data, loader_of(path)
 
     def _show(self, answer: tuple[InspectorData, Loader]) -> None:
         data, loader = answer
@@ -202,7 +202,7 @@ def picture_source(context: Context, thumbnails: Thumbnails) -> PictureSource:
         lambda i: _box(context, i),
         size,
         lambda i: caption_of(context, i),
-        lambda i: _loader(path(i)),
+        lambda i: loader_of(path(i)),
         lambda i: thumbnails.pixmap(i, 256),
     )
 
@@ -223,7 +223,7 @@ def _box(context: Context, item: int) -> Box | None:
     return context.studio.store.images.items([item])[0].box
 
 
-def _loader(path: Path) -> Loader:
+def loader_of(path: Path) -> Loader:
     """Re-encodes a picture that Qt cannot read; runs in the loader's thread."""
 
     def read() -> bytes | None:
