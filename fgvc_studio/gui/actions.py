@@ -2,7 +2,8 @@
 
 Menus, buttons, the command palette and the key sheet are all made from this table. `scope` says
 where the keys act: ``window`` everywhere in the main window, ``items`` where items are shown,
-``grid`` only while the grid has the focus (keys that buttons and fields need themselves).
+``grid`` only while the grid has the focus (keys that buttons and fields need themselves),
+``clusters``, ``known`` and ``grow`` on the pages of Discover.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _ = QT_TRANSLATE_NOOP  # marks a text for the translators; `Command.title` trans
 LOOKING = "looking changes nothing in the project"
 WINDOW = "concerns the window, not the project"
 JUDGED = "a judgement made while looking at the photo"
-SCOPES = ("window", "items", "grid")
+SCOPES = ("window", "items", "grid", "clusters", "known", "grow")
+_FAMILY = {"grid": "items"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Command:
     Attributes
     ----------
     menu : str
-        ``File``, ``Edit``, ``Label``, ``View``, ``Help``; empty: in no menu.
+        One of `MENUS`; empty: in no menu.
     when : str
         Name of the condition under which it can be used (see `ActionSet.set_condition`).
     cli : str
@@ -126,6 +128,8 @@ _LABEL = (
 _VIEW = (
     _row("go.browse", _("actions", "Browse"), "Alt+1", icon="browse", gui=LOOKING, when="project",
          menu="View"),
+    _row("go.discover", _("actions", "Discover"), "Alt+2", icon="discover", cli="clusters",
+         when="project", menu="View"),
     _row("go.history", _("actions", "History"), "Alt+5", icon="history", cli="history",
          when="project", menu="View"),
     _row("view.grid", _("actions", "Grid only"), "Ctrl+1", icon="grid", gui=LOOKING,
@@ -164,6 +168,72 @@ _VIEW = (
          group=5),
 )  # fmt: skip
 
+_CLUSTERS = (
+    _row("clusters.find", _("actions", "Find groups nobody has named..."), "Ctrl+G",
+         icon="discover", cli="clusters", when="writable", menu="Clusters"),
+    _row("clusters.known", _("actions", "Probably known items..."), icon="tag", cli="clusters",
+         when="project", menu="Clusters"),
+    _row("cluster.accept", _("actions", "Accept and name..."), "A", scope="clusters",
+         icon="check", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
+    _row("cluster.accept_as_is", _("actions", "Accept under the proposed name"), "Shift+A",
+         scope="clusters", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
+    _row("cluster.known", _("actions", "Send to a known category..."), "I", scope="clusters",
+         icon="label", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
+    _row("cluster.nearest", _("actions", "Send to the nearest known category"), "K",
+         scope="clusters", icon="tag", cli="clusters", when="deciding_cluster", menu="Clusters",
+         group=1),
+    _row("cluster.reject", _("actions", "Reject the cluster"), "Del", scope="clusters",
+         icon="close", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
+    _row("cluster.undecided", _("actions", "Put off: undecided"), "U", scope="clusters",
+         icon="uncertain", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
+    _row("cluster.strike", _("actions", "Strike the selected out of the cluster"), "X",
+         scope="clusters", icon="reject", cli="clusters", when="deciding_cluster",
+         menu="Clusters", group=2),
+    _row("cluster.rename", _("actions", "Rename the cluster..."), "F2", scope="clusters",
+         cli="clusters", when="deciding_cluster", menu="Clusters", group=2),
+    _row("cluster.merge", _("actions", "Merge..."), "M", scope="clusters", icon="cluster",
+         cli="clusters", when="deciding_cluster", menu="Clusters", group=2),
+    _row("cluster.split", _("actions", "Split..."), "Shift+M", scope="clusters", icon="split",
+         cli="clusters", when="deciding_cluster", menu="Clusters", group=2),
+    _row("cluster.flag", _("actions", "Flag for a second opinion"), "F", scope="clusters",
+         icon="flag", gui=JUDGED, when="deciding_cluster", menu="Clusters", group=2),
+    _row("cluster.check", _("actions", "Spot check..."), "C", scope="clusters", icon="reviewed",
+         gui=JUDGED, when="deciding_cluster", menu="Clusters", group=3),
+    _row("cluster.grow", _("actions", "Grow and audit..."), "G", scope="clusters", icon="plus",
+         cli="clusters", when="deciding_cluster", menu="Clusters", group=3),
+    _row("grow.selection", _("actions", "Grow and audit the selection..."), "Ctrl+Shift+G",
+         cli="clusters", when="growable", menu="Clusters", group=3),
+    _row("cluster.next", _("actions", "Next cluster to review"), "N", scope="clusters",
+         icon="next", gui=LOOKING, when="cluster", menu="Clusters", group=4, repeat=True),
+    _row("cluster.previous", _("actions", "Previous cluster to review"), "Shift+N",
+         scope="clusters", icon="previous", gui=LOOKING, when="cluster", menu="Clusters", group=4,
+         repeat=True),
+    _row("cluster.members", _("actions", "All members, or the overview"), "W", scope="clusters",
+         icon="grid", gui=LOOKING, when="cluster", menu="Clusters", group=4),
+    _row("cluster.locate", _("actions", "Show the cluster on the map"), "L", scope="clusters",
+         icon="locate", gui=LOOKING, when="cluster", menu="Clusters", group=4),
+    _row("cluster.compare", _("actions", "Compare side by side"), "V", scope="clusters",
+         icon="compare", gui=LOOKING, when="cluster", menu="Clusters", group=4),
+    _row("cluster.browse", _("actions", "Show the members in Browse"), scope="clusters",
+         icon="browse", gui=LOOKING, when="cluster", menu="Clusters", group=4),
+    _row("cluster.escape", _("actions", "Leave the split, merge or check"), "Esc",
+         scope="clusters", gui=LOOKING, when="project"),
+    _row("known.accept", _("actions", "They are of that category"), "A", scope="known",
+         icon="check", cli="clusters", when="writable"),
+    _row("known.reject", _("actions", "They are not"), "X", scope="known", icon="reject",
+         cli="clusters", when="writable"),
+    _row("known.leave", _("actions", "Back to the clusters"), "Esc", scope="known", gui=LOOKING,
+         when="project"),
+    _row("grow.match", _("actions", "All match"), "F", scope="grow", icon="check",
+         cli="clusters", when="growing"),
+    _row("grow.not", _("actions", "Some do not"), "J", scope="grow", icon="minus",
+         cli="clusters", when="growing"),
+    _row("grow.strike", _("actions", "Strike out the ticked"), "X", scope="grow", icon="reject",
+         cli="clusters", when="project"),
+    _row("grow.leave", _("actions", "Leave without writing"), "Esc", scope="grow", gui=LOOKING,
+         when="project"),
+)  # fmt: skip
+
 _HELP = (
     _row("app.palette", _("actions", "Command palette..."), "Ctrl+K", icon="search", gui=WINDOW,
          menu="Help"),
@@ -177,9 +247,9 @@ _HELP = (
     _row("app.about", _("actions", "About and licences"), gui=WINDOW, menu="Help", group=2),
 )  # fmt: skip
 
-COMMANDS: tuple[Command, ...] = (*_FILE, *_EDIT, *_LABEL, *_VIEW, *_HELP)
+COMMANDS: tuple[Command, ...] = (*_FILE, *_EDIT, *_LABEL, *_VIEW, *_CLUSTERS, *_HELP)
 BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
-MENUS = ("File", "Edit", "Label", "View", "Help")
+MENUS = ("File", "Edit", "Label", "View", "Clusters", "Help")
 
 
 def menu_title(menu: str) -> str:
@@ -189,6 +259,7 @@ def menu_title(menu: str) -> str:
         "Edit": QCoreApplication.translate(CONTEXT, "&Edit"),
         "Label": QCoreApplication.translate(CONTEXT, "&Label"),
         "View": QCoreApplication.translate(CONTEXT, "&View"),
+        "Clusters": QCoreApplication.translate(CONTEXT, "&Clusters"),
         "Help": QCoreApplication.translate(CONTEXT, "&Help"),
     }
     return words[menu]
@@ -197,7 +268,8 @@ def menu_title(menu: str) -> str:
 def scopes_meet(one: str, other: str) -> bool:
     """Whether keys of both scopes can be live at the same time.
 
-    All three nest (grid in items in window), so today any two meet; a workspace that has keys of
-    its own gets a scope that meets only ``window``.
+    ``window`` always is, ``grid`` lies in ``items``; the other scopes belong to one page each.
     """
-    return one in SCOPES and other in SCOPES
+    if one not in SCOPES or other not in SCOPES:
+        return False
+    return "window" in (one, other) or _FAMILY.get(one, one) == _FAMILY.get(other, other)

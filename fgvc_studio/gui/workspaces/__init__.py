@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 def load() -> None:
     """Import the pages ahead of use; any thread."""
-    from fgvc_studio.gui.workspaces import browse, history  # noqa: F401
+    from fgvc_studio.gui.workspaces import browse, discover, history  # noqa: F401
 
 
 def make_all(context: Context) -> list[Workspace]:
     """The workspaces of an open project in the order of the rail."""
     from fgvc_studio.gui.workspaces.browse import BrowseWorkspace
+    from fgvc_studio.gui.workspaces.discover import DiscoverWorkspace
     from fgvc_studio.gui.workspaces.history import HistoryWorkspace
 
-    return [BrowseWorkspace(context), HistoryWorkspace(context)]
+    return [BrowseWorkspace(context), DiscoverWorkspace(context), HistoryWorkspace(context)]

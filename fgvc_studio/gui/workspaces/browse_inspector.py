@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QSize, Signal
+from PySide6.QtCore import QCoreApplication, QObject, QSize, Signal
 
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import Box, LabelSource, Mark
@@ -78,31 +78,11 @@ class BrowseInspector(QObject):
 
     def source(self) -> PictureSource:
         """What the viewer needs."""
-        columns = self._context.studio.catalogue.columns
-        store = self._context.studio.store
-        return PictureSource(
-            lambda i: store.images.path_of(int(columns.image_ids[i - 1])),
-            self._box,
-            lambda i: QSize(int(columns.width[i - 1]), int(columns.height[i - 1])),
-            self.caption,
-            lambda i: _loader(store.images.path_of(int(columns.image_ids[i - 1]))),
-            lambda i: self._thumbnails.pixmap(i, 256),
-        )
+        return picture_source(self._context, self._thumbnails)
 
     def caption(self, item: int) -> str:
         """Name and number of an item."""
-        catalogue = self._context.studio.catalogue
-        category = int(catalogue.category[item - 1])
-        name = catalogue.name(category) or self.tr("Unlabelled")
-        if category and int(catalogue.columns.marks[item - 1]) & Mark.UNCERTAIN:
-            name = self.tr("cf. {name}").format(name=name)
-        return f"{name}   #{item}"
-
-    def _box(self, item: int) -> Box | None:
-        columns = self._context.studio.catalogue.columns
-        if not columns.has_box[item - 1]:
-            return None
-        return self._context.studio.store.images.items([item])[0].box
+        return caption_of(self._context, item)
 
     def _read(self, item: int, _ticket: Ticket) -> tuple[InspectorData, Loader]:
         studio = self._context.studio
@@ -118,7 +98,7 @@ class BrowseInspector(QObject):
             shown_path=record.path.encode("utf-8", "replace").decode(),
             width=record.width,
             height=record.height,
-            box=self._box(item),
+            box=_box_of(self._context, item),
             size_bytes=record.size_bytes,
             category=studio.catalogue.path_name(label.category_id) if label else "",
             source=LabelSource(label.source) if label else None,
@@ -150,6 +130,35 @@ class BrowseInspector(QObject):
         original = int(columns.duplicate_of[item - 1]) or image
         hit = (columns.image_ids == original) | (columns.duplicate_of == original)
         return np.flatnonzero(hit).astype(np.int64) + 1
+
+
+def picture_source(context: Context, thumbnails: Thumbnails) -> PictureSource:
+    """What a view of whole photos needs."""
+    columns, store = context.studio.catalogue.columns, context.studio.store
+    return PictureSource(
+        lambda i: store.images.path_of(int(columns.image_ids[i - 1])),
+        lambda i: _box_of(context, i),
+        lambda i: QSize(int(columns.width[i - 1]), int(columns.height[i - 1])),
+        lambda i: caption_of(context, i),
+        lambda i: _loader(store.images.path_of(int(columns.image_ids[i - 1]))),
+        lambda i: thumbnails.pixmap(i, 256),
+    )
+
+
+def caption_of(context: Context, item: int) -> str:
+    """Name and number of an item."""
+    catalogue = context.studio.catalogue
+    category = int(catalogue.category[item - 1])
+    name = catalogue.name(category) or QCoreApplication.translate("BrowseInspector", "Unlabelled")
+    if category and int(catalogue.columns.marks[item - 1]) & Mark.UNCERTAIN:
+        name = QCoreApplication.translate("BrowseInspector", "cf. {name}").format(name=name)
+    return f"{name}   #{item}"
+
+
+def _box_of(context: Context, item: int) -> Box | None:
+    if not context.studio.catalogue.columns.has_box[item - 1]:
+        return None
+    return context.studio.store.images.items([item])[0].box
 
 
 def pictures_of(context: Context, ids: list[int]) -> list[Picture | None]:
