@@ -14,6 +14,7 @@ from fgvc_studio.services.exploring import Exploring
 from fgvc_studio.services.exporting import Exporting
 from fgvc_studio.services.ingest import Ingest
 from fgvc_studio.services.labelling import Labelling
+from fgvc_studio.services.review import Review
 from fgvc_studio.services.training import Training
 from fgvc_studio.store.project import ProjectStore
 
@@ -41,6 +42,7 @@ class Studio:
         self.evaluating = Evaluating(self)
         self.exporting = Exporting(self)
         self.training = Training(self)
+        self.review = Review(self)
 
     @classmethod
     def create(cls, path: Path, *, name: str | None = None, who: str | None = None) -> Studio:

@@ -151,6 +151,8 @@ class Categories:
                 (into, old),
             )
             writer.execute("DELETE FROM rejections WHERE category_id=?", (old,))
+            for column in ("category_id", "parent_id"):
+                writer.execute(f"UPDATE clusters SET {column}=? WHERE {column}=?", (into, old))
             writer.execute(  # a label outweighs a "not this" that came along
                 "DELETE FROM rejections WHERE category_id=?1 AND item_id IN "
                 "(SELECT item_id FROM labels WHERE category_id=?1)",
@@ -182,7 +184,19 @@ class Categories:
         recording.touch(self._items("rejections", category_id))
         writer.execute("DELETE FROM category_names WHERE category_id=?", (category_id,))
         writer.execute("DELETE FROM rejections WHERE category_id=?", (category_id,))
+        for column in ("category_id", "parent_id"):
+            writer.execute(f"UPDATE clusters SET {column}=NULL WHERE {column}=?", (category_id,))
         writer.execute("DELETE FROM categories WHERE id=?", (category_id,))
+
+    def remove_if_unused(self, category_id: int) -> bool:
+        """Remove a category that has neither labels nor children nor a cluster; whether it went."""
+        for table, column in (
+            ("labels", "category_id"), ("categories", "parent_id"), ("clusters", "category_id"),
+        ):  # fmt: skip
+            if self._db.value(f"SELECT 1 FROM {table} WHERE {column}=? LIMIT 1", (category_id,)):
+                return False
+        self.remove(category_id)
+        return True
 
     def add_name(self, category_id: int, name: str, kind: NameKind, language: str = "") -> int:
         """Add a synonym or vernacular name; returns its id (that of an equal one if there)."""

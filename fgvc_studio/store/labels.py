@@ -60,6 +60,11 @@ class Labels:
             for r in self._db.rows("SELECT category_id FROM rejections WHERE item_id=?", (item_id,))
         ]
 
+    def refused(self, category_id: int) -> NDArray[np.int64]:
+        """Items that are known not to be of a category."""
+        rows = self._db.rows("SELECT item_id FROM rejections WHERE category_id=?", (category_id,))
+        return np.array([r[0] for r in rows], np.int64)
+
     def columns(
         self,
         item_ids: NDArray[np.int64] | None = None,

@@ -28,6 +28,7 @@ _REFERENCES = (
     ("rejections", "category_id"),
     ("category_names", "category_id"),
     ("categories", "parent_id"),
+    ("clusters", "category_id"),
 )
 _RINGS = (
     "WITH RECURSIVE reached (id) AS (SELECT id FROM categories WHERE parent_id IS NULL UNION ALL "

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import apsw
 
-DECISIONS = ("labels", "marks", "rejections", "splits", "categories", "category_names")
+DECISIONS = (
+    "labels", "marks", "rejections", "splits", "categories", "category_names",
+    "discoveries", "clusters", "cluster_members",
+)  # fmt: skip
 
 _VERSION_1 = """
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -44,6 +47,18 @@ CREATE TABLE marks (item_id INTEGER PRIMARY KEY, marks INTEGER NOT NULL);
 CREATE TABLE splits (item_id INTEGER PRIMARY KEY, split INTEGER NOT NULL);
 CREATE TABLE rejections (
   item_id INTEGER NOT NULL, category_id INTEGER NOT NULL, PRIMARY KEY (item_id, category_id));
+CREATE TABLE discoveries (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, title TEXT NOT NULL,
+  space TEXT NOT NULL, run TEXT NOT NULL, at REAL NOT NULL, who TEXT NOT NULL,
+  items INTEGER NOT NULL, clusters INTEGER NOT NULL, low INTEGER NOT NULL,
+  estimate INTEGER NOT NULL, high INTEGER NOT NULL, facts BLOB NOT NULL);
+CREATE TABLE clusters (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, discovery_id INTEGER NOT NULL, number INTEGER NOT NULL,
+  row INTEGER NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, category_id INTEGER,
+  parent_id INTEGER, correct INTEGER, shown INTEGER);
+CREATE TABLE cluster_members (
+  discovery_id INTEGER NOT NULL, item_id INTEGER NOT NULL, cluster_id INTEGER NOT NULL,
+  PRIMARY KEY (discovery_id, item_id)) WITHOUT ROWID;
 CREATE TABLE operations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL,
   kind TEXT NOT NULL, verb TEXT NOT NULL, summary TEXT NOT NULL, count INTEGER NOT NULL,

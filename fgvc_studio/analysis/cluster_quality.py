@@ -1,0 +1,244 @@
+"""How good clusters are, judged from the space alone: membership, purity, halves, look-alikes.
+
+The purity of a cluster of unnamed items cannot be measured. It is estimated from what pure groups
+look like: known categories are hidden, grouped by k-means, and the share that a group holds of one
+category is set against how sure, how repeatable and how closed that group looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fgvc_studio.analysis import clustering, neighbours, projection
+from fgvc_studio.analysis.matching import matched_pairs
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+TAU = 0.1
+"""Temperature of memberships and relations (methods of Cr-KD, section 8)."""
+NEIGHBOURS = 10
+DIMS = 64
+"""Principal directions kept: as good for neighbours of photos, and much faster."""
+LEAST_CATEGORIES, LEAST_ITEMS, LEAST_EACH = 9, 200, 5
+MOST_ITEMS = 6_000
+_FACTORS = (0.7, 1.0, 1.4)
+_ROTATIONS = 3
+_GRID = 41
+_AROUND = 40
+_RANGE = (0.1, 0.9)
+
+
+def compact(vectors: Floats, seed: int = 0) -> Floats:
+    """The vectors of a pool centred, cut to 64 directions where they have more, of length 1."""
+    data = np.asarray(vectors, np.float32)
+    dims = min(DIMS, *data.shape)
+    return _unit(projection.pca(data, dims, seed=seed))
+
+
+def _unit(vectors: NDArray[np.floating]) -> Floats:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+
+
+def softmax(values: NDArray[np.floating], tau: float = TAU) -> Floats:
+    """Shares along the last axis at a temperature."""
+    powers = np.exp((values - values.max(-1, keepdims=True)) / tau)
+    return np.asarray(powers / powers.sum(-1, keepdims=True), np.float32)
+
+
+def means(vectors: Floats, cluster: Ids, count: int) -> Floats:
+    """Unit mean of each cluster ``(K, D)``; zero where it is empty."""
+    sums = np.zeros((count, vectors.shape[1]), np.float64)
+    inside = np.flatnonzero(cluster >= 0)
+    order = inside[np.argsort(cluster[inside], kind="stable")]
+    starts = np.flatnonzero(np.diff(cluster[order], prepend=-1))
+    if len(order):
+        sums[cluster[order][starts]] = np.add.reduceat(vectors[order], starts, axis=0)
+    return _unit(sums)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Membership:
+    """How sure each item ``(n,)`` is of its cluster by the cosine to the means."""
+
+    confidence: Floats
+    margin: Floats
+    runner_up: Ids
+
+
+def membership(vectors: Floats, cluster: Ids, count: int) -> Membership:
+    """Soft membership in given clusters; confidence is the share of the item's own cluster.
+
+    Parameters
+    ----------
+    vectors : ndarray (n, D) float32
+        See `compact`.
+    cluster : ndarray (n,) int64
+        0 .. count - 1, none negative.
+    """
+    n = len(vectors)
+    if count < 2 or not n:
+        return Membership(np.ones(n, np.float32), np.ones(n, np.float32), cluster.copy())
+    shares = softmax(vectors @ means(vectors, cluster, count).T)
+    rows = np.arange(n)
+    own = shares[rows, cluster].copy()
+    shares[rows, cluster] = -1
+    second = shares.argmax(1)
+    return Membership(own, own - shares[rows, second], second.astype(np.int64))
+
+
+def closeness(vectors: Floats, cluster: Ids, k: int = NEIGHBOURS) -> Floats:
+    """Part of the k nearest other items that lie in the same cluster, ``(n,)``."""
+    k = min(k, len(vectors) - 1)
+    if k < 1:
+        return np.ones(len(vectors), np.float32)
+    rows, _ = neighbours.knn_graph(vectors, k)
+    return np.asarray((cluster[rows] == cluster[:, None]).mean(1), np.float32)
+
+
+def quality(vectors: Floats, cluster: Ids, count: int, seed: int = 0) -> Floats:
+    """One number 0 .. 1 per item ``(n,)`` that grows with the purity of its surroundings.
+
+    The mean of membership, neighbours in the same cluster, and whether k-means with as many
+    groups agrees.
+    """
+    if not len(vectors):
+        return np.empty(0, np.float32)
+    again = clustering.kmeans(vectors, count, seed + 101).astype(np.int64)
+    pairs = matched_pairs(cluster, again, (count, count))
+    same = np.array([pairs.get(int(g), -1) for g in range(count)])[again] == cluster
+    sure = membership(vectors, cluster, count).confidence
+    return np.asarray((sure + closeness(vectors, cluster) + same) / 3, np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PurityMap:
+    """From the mean quality of a cluster to its purity, with a range holding four in five.
+
+    Attributes
+    ----------
+    table : ndarray (4, g) float64
+        Quality, low, middle, high.
+    """
+
+    table: NDArray[np.float64]
+
+    def of(self, value: float) -> tuple[float, float, float]:
+        """(low, estimate, high) for a mean quality."""
+        low, middle, high = (float(np.interp(value, self.table[0], row)) for row in self.table[1:])
+        return low, middle, high
+
+
+def calibrate(vectors: Floats, labels: Ids, seed: int = 0) -> Iterator[PurityMap | None]:
+    """Learn the purity map from labelled items; yields None while it works, then the map.
+
+    Every third category is hidden in turn and grouped by k-means into too few, right and too many
+    groups. A monotone curve (isotonic regression) runs through quality against true purity.
+
+    Parameters
+    ----------
+    vectors : ndarray (n, D) float32
+    labels : ndarray (n,) int64
+        Categories, all of them known.
+
+    Yields
+    ------
+    PurityMap or None
+        Nothing but None where fewer than 9 categories hold 5 items, or 200 items are labelled.
+    """
+    names, counts = np.unique(labels, return_counts=True)
+    names = names[counts >= LEAST_EACH]
+    rows = np.flatnonzero(np.isin(labels, names))
+    if len(names) < LEAST_CATEGORIES or len(rows) < LEAST_ITEMS:
+        return
+    if len(rows) > MOST_ITEMS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_ITEMS, replace=False))
+    points: list[tuple[float, float, int]] = []
+    for turn in range(_ROTATIONS):
+        hidden = names[turn::_ROTATIONS]
+        pool = rows[np.isin(labels[rows], hidden)]
+        data = compact(vectors[pool], seed)
+        for factor in _FACTORS:
+            yield None
+            points += _points(data, labels[pool], max(2, round(factor * len(hidden))), seed)
+    yield PurityMap(_fitted(np.array(points)))
+
+
+def _points(data: Floats, truth: Ids, count: int, seed: int) -> list[tuple[float, float, int]]:
+    """(mean quality, purity, size) of each k-means group."""
+    found = clustering.kmeans(data, count, seed).astype(np.int64)
+    good = quality(data, found, count, seed)
+    points = []
+    for g in np.unique(found):
+        own = found == g
+        share = np.unique(truth[own], return_counts=True)[1].max() / own.sum()
+        points.append((float(good[own].mean()), float(share), int(own.sum())))
+    return points
+
+
+def _fitted(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    from sklearn.isotonic import IsotonicRegression
+
+    x, y, weight = points[np.argsort(points[:, 0], kind="stable")].T
+    curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(x, y, weight)
+    left = y - curve.predict(x)
+    grid = np.linspace(x[0], x[-1], _GRID)
+    middle = curve.predict(grid)
+    around = min(_AROUND, len(x))
+    ranges = np.empty((2, _GRID))
+    for i, value in enumerate(grid):
+        near = np.argsort(np.abs(x - value), kind="stable")[:around]
+        ranges[:, i] = np.quantile(left[near], _RANGE)
+    low = np.clip(middle + np.minimum(ranges[0], 0), 0, 1)
+    high = np.clip(middle + np.maximum(ranges[1], 0), 0, 1)
+    return np.stack([grid, low, middle, high])
+
+
+# ---- parts and unions ------------------------------------------------------------------------
+def parts(vectors: Floats, count: int = 2, seed: int = 0) -> tuple[Ids, float]:
+    """k-means parts ``(n,)`` of one cluster, 0 the largest, and how far apart they lie.
+
+    The gap is the mean silhouette of the parts: above about .25 the cluster looks like several.
+    """
+    data = compact(vectors, seed)
+    found = clustering.kmeans(data, count, seed, starts=5).astype(np.int64)
+    groups = int(found.max(initial=0)) + 1
+    if groups < 2:
+        return found, 0.0
+    cosines = data @ means(data, found, groups).T
+    own = cosines[np.arange(len(data)), found].copy()
+    cosines[np.arange(len(data)), found] = -2
+    a, b = 1 - own, 1 - cosines.max(1)
+    return found, float(((b - a) / np.maximum(np.maximum(a, b), 1e-9)).mean())
+
+
+def likeness(vectors: Floats, cluster: Ids, count: int) -> NDArray[np.float64]:
+    """How much pairs of clusters run into each other: (K, K), symmetric, 0 .. 1.
+
+    The share of neighbours that the smaller one of a pair has in the other, of those that both
+    have in the pair, times two: 1 where the two cannot be told apart.
+
+    Parameters
+    ----------
+    cluster : ndarray (n,) int64
+        Negative: none.
+    """
+    k = min(NEIGHBOURS, len(vectors) - 1)
+    table = np.zeros((count, count))
+    if k < 1:
+        return table
+    rows, _ = neighbours.knn_graph(vectors, k)
+    from_, to = np.repeat(cluster, k), cluster[rows].ravel()
+    good = (from_ >= 0) & (to >= 0)
+    np.add.at(table, (from_[good], to[good]), 1)
+    own = np.diag(table)
+    cross = table + table.T
+    both = np.minimum(own[:, None], own[None]) * 2 + cross
+    found = np.where(both > 0, 2 * cross / np.maximum(both, 1), 0)
+    np.fill_diagonal(found, 0)
+    return np.clip(found, 0, 1)
