@@ -78,9 +78,7 @@ class ClusterModel(QAbstractTableModel):
         Category id -> name, for the nearest known categories.
     """
 
-    def __init__(
-        self, category_name: Callable[[int], str], parent: QObject | None = None
-    ) -> None:
+    def __init__(self, category_name: Callable[[int], str], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.category_name = category_name
         self._all: list[Cluster] = []

@@ -8,10 +8,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from fgvc_studio.domain.clusters import Cluster, NearestCard
+from fgvc_studio.gui import theme
 from fgvc_studio.gui.action_set import ActionSet
 from fgvc_studio.gui.icons import pixmap
 from fgvc_studio.gui.models.cluster_model import share
-from fgvc_studio.gui import theme
 from fgvc_studio.gui.widgets.command_button import CommandButton
 from fgvc_studio.gui.widgets.inspector_parts import Heading
 from fgvc_studio.gui.widgets.nearest_card import NearestCardView

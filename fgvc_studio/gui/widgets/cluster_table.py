@@ -13,12 +13,12 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QLineEdit,
     QProgressBar,
     QTableView,
     QVBoxLayout,
     QWidget,
-    QLabel,
 )
 
 from fgvc_studio.domain.clusters import NAMED, Cluster, ClusterState
@@ -51,9 +51,7 @@ class ClusterTable(QFrame):
     rename_requested = Signal(int)
     context_requested = Signal(QPoint, int)
 
-    def __init__(
-        self, category_name: Callable[[int], str], parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, category_name: Callable[[int], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("panel")
         self.model = ClusterModel(category_name, self)
@@ -150,7 +148,9 @@ class ClusterTable(QFrame):
 
     def _layout(self) -> None:
         for box in (self.states, self.order):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
             box.setMinimumContentsLength(8)
         row = QHBoxLayout()
         row.setContentsMargins(8, 8, 8, 6)
@@ -227,7 +227,11 @@ class ClusterTable(QFrame):
         key, descending = self.model.sort_key
         self.order.setCurrentIndex(
             next(
-                (i for i in range(self.order.count()) if self.order.itemData(i) == (key, descending)),
+                (
+                    i
+                    for i in range(self.order.count())
+                    if self.order.itemData(i) == (key, descending)
+                ),
                 -1,
             )
         )

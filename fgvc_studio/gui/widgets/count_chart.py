@@ -204,7 +204,7 @@ class CountChart(QWidget):
         dashed: bool,
     ) -> None:
         """One line, each scaled to its own range: only the shape counts."""
-        known = [(k, v) for k, v in zip(counts, values, strict=True) if v == v]  # noqa: PLR0124
+        known = [(k, v) for k, v in zip(counts, values, strict=True) if v == v]
         if not known:
             return
         bottom, top = min(v for _, v in known), max(v for _, v in known)

@@ -229,9 +229,7 @@ class NamingBox(QFrame):
         """Existing categories with that name: the cluster may be one of them."""
         text = " ".join(self.name.text().split())
         found = self._search(text, _LIMIT) if text and text != self._provisional else []
-        self._show(
-            [(self.tr("Send to {name}").format(name=m.shown), m.category_id) for m in found]
-        )
+        self._show([(self.tr("Send to {name}").format(name=m.shown), m.category_id) for m in found])
         self._say()
 
     def _parent_typed(self, text: str) -> None:

@@ -90,6 +90,4 @@ def take_back(context: Context, operation: Operation) -> None:
         else:
             labelling.reverse(operation.id)
 
-    context.tasks.submit(
-        f"take back {operation.id}", undo, lambda _none: None, context.show_fault
-    )
+    context.tasks.submit(f"take back {operation.id}", undo, lambda _none: None, context.show_fault)

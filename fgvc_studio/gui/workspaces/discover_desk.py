@@ -12,12 +12,13 @@ from fgvc_studio.domain.clusters import Cluster, Discovery, Members, NearestCard
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.workspaces.base import Context
+from fgvc_studio.services import known_queue
 
 Ids = NDArray[np.int64]
 MOST = 60
 _LIST, _ONE, _MERGES = "discover clusters", "discover members", "discover merges"
 _TABLES = frozenset(
-    {"discoveries", "clusters", "cluster_members", "cluster_gated", "labels", "categories",
+    {"discoveries", "clusters", "cluster_members", "labels", "categories",
      "category_names", "rejections"}
 )  # fmt: skip
 
@@ -91,7 +92,7 @@ class DiscoverDesk(QObject):
                 found,
                 tuple(review.discoveries()),
                 tuple(review.clusters()) if found else (),
-                review.waiting() if found else {},
+                known_queue.waiting(self._context.studio, found.id) if found else {},
             )
 
         self._context.tasks.submit(_LIST, read, self._listed, self._context.show_fault)
