@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from fgvc_studio import __version__
-from fgvc_studio.cli import decisions, projects, spaces, system, training
+from fgvc_studio.cli import clusters, decisions, projects, spaces, system, training
 from fgvc_studio.cli.console import Console
 from fgvc_studio.domain.errors import Cancelled, UserError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 for group in (projects, spaces, decisions, system, training):
     app.registered_commands.extend(group.app.registered_commands)
 app.add_typer(decisions.tree, name="categories")
+app.add_typer(clusters.app, name="clusters")
 
 
 def hoist(args: list[str]) -> tuple[Console, list[str]]:

@@ -86,7 +86,8 @@ class DiscoveryView:
 
     def members_of(self, cluster: int) -> Ids:
         """Item ids of a cluster, ascending."""
-        return self.items[self.cluster == cluster]
+        found: Ids = self.items[self.cluster == cluster]
+        return found
 
     def clusters_of(self, item_ids: Ids) -> Ids:
         """Cluster of each item, 0 for none."""
