@@ -45,6 +45,7 @@ SORT_KEYS: dict[str, Callable[[Cluster], float | str]] = {
     "nearest": lambda c: c.nearest[0].share if c.nearest else math.nan,
     "warnings": lambda c: len(c.warnings),
 }
+_DOWN, _UP = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}", "\N{BLACK UP-POINTING SMALL TRIANGLE}"
 COLUMN_KEYS = ("name", "size", "confidence", "agreement", "stability", "purity")
 
 
@@ -196,7 +197,9 @@ class ClusterModel(QAbstractTableModel):
             return None
         words, tips = _headings()
         if role == Qt.ItemDataRole.DisplayRole:
-            return words[section]
+            if COLUMN_KEYS[section] != self._key:
+                return words[section]
+            return f"{words[section]} {_DOWN if self._descending else _UP}"
         if role == Qt.ItemDataRole.ToolTipRole:
             return tips[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -222,7 +225,7 @@ class ClusterModel(QAbstractTableModel):
             ),
         ]
         if not math.isnan(cluster.agreement):
-            lines.append(self.tr("heads agree {v}").format(v=share(cluster.agreement)))
+            lines.append(self.tr("agreement {v}").format(v=share(cluster.agreement)))
         if not math.isnan(cluster.stability):
             lines.append(self.tr("stability {v}").format(v=share(cluster.stability)))
         if cluster.purity:
@@ -260,8 +263,8 @@ def _headings() -> tuple[list[str], list[str]]:
     titles = [
         QCoreApplication.translate("ClusterModel", "Cluster"),
         QCoreApplication.translate("ClusterModel", "Size"),
-        QCoreApplication.translate("ClusterModel", "Sure"),
-        QCoreApplication.translate("ClusterModel", "Heads"),
+        QCoreApplication.translate("ClusterModel", "Conf."),
+        QCoreApplication.translate("ClusterModel", "Agree"),
         QCoreApplication.translate("ClusterModel", "Stable"),
         QCoreApplication.translate("ClusterModel", "Purity"),
     ]
@@ -271,10 +274,10 @@ def _headings() -> tuple[list[str], list[str]]:
         ),
         QCoreApplication.translate("ClusterModel", "Items in the cluster"),
         QCoreApplication.translate(
-            "ClusterModel", "How sure the method is that the members belong together (0 to 1)"
+            "ClusterModel", "Confidence: how sure the method is of the members (0 to 1)"
         ),
         QCoreApplication.translate(
-            "ClusterModel", "How many of the method's heads put the members into this cluster"
+            "ClusterModel", "How many heads or repetitions put the members into this cluster"
         ),
         QCoreApplication.translate(
             "ClusterModel", "How much of the cluster comes back when the search is repeated"

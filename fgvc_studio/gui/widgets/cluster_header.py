@@ -33,12 +33,12 @@ class ClusterHeader(QFrame):
         self.everything.setCheckable(True)
         self.everything.setProperty("role", "chip")
         self.everything.toggled.connect(self.everything_toggled)
+        self.strike = CommandButton(actions["cluster.strike"], "")
         self.buttons = [
             CommandButton(actions["cluster.accept"], self.tr("Accept and name"), primary=True),
             CommandButton(actions["cluster.known"], self.tr("Known...")),
             CommandButton(actions["cluster.merge"], self.tr("Merge")),
             CommandButton(actions["cluster.split"], self.tr("Split")),
-            CommandButton(actions["cluster.strike"], self.tr("Strike out")),
             CommandButton(actions["cluster.undecided"], self.tr("Put off")),
             CommandButton(actions["cluster.reject"], self.tr("Reject")),
         ]
@@ -46,6 +46,7 @@ class ClusterHeader(QFrame):
         top.setSpacing(8)
         top.addWidget(self.mark)
         top.addWidget(self.name, 1)
+        top.addWidget(self.strike)
         top.addWidget(self.everything)
         row = QHBoxLayout()
         row.setSpacing(6)
@@ -60,6 +61,12 @@ class ClusterHeader(QFrame):
         column.addSpacing(2)
         column.addLayout(row)
         self.show_cluster(None)
+        self.show_ticked(0)
+
+    def show_ticked(self, count: int) -> None:
+        """Offer to strike out so many ticked members."""
+        self.strike.setText(self.tr("Strike out {n}").format(n=f"{count:,}"))
+        self.strike.setVisible(count > 0)
 
     def show_cluster(self, cluster: Cluster | None) -> None:
         """Show another cluster."""
@@ -82,7 +89,7 @@ class ClusterHeader(QFrame):
                 state=parts[1], path=self._category_path(c.category_id)
             )
         if not math.isnan(c.confidence):
-            parts.append(self.tr("sure {v}").format(v=share(c.confidence)))
+            parts.append(self.tr("confidence {v}").format(v=share(c.confidence)))
         if not math.isnan(c.stability):
             parts.append(self.tr("stable {v}").format(v=share(c.stability)))
         if c.purity:

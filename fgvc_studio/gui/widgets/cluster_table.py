@@ -31,11 +31,11 @@ from fgvc_studio.gui.models.cluster_model import (
 from fgvc_studio.gui.widgets.cluster_delegate import ROW, ClusterDelegate
 
 _WIDTHS = {
-    Column.SIZE: 52,
+    Column.SIZE: 50,
     Column.CONFIDENCE: 52,
-    Column.AGREEMENT: 54,
-    Column.STABILITY: 54,
-    Column.PURITY: 74,
+    Column.AGREEMENT: 52,
+    Column.STABILITY: 52,
+    Column.PURITY: 66,
 }
 
 
@@ -136,7 +136,7 @@ class ClusterTable(QFrame):
             (self.tr("Purest first"), "purity", True),
             (self.tr("Least pure first"), "purity", False),
             (self.tr("Most stable first"), "stability", True),
-            (self.tr("Heads agree most"), "agreement", True),
+            (self.tr("Most agreed on"), "agreement", True),
             (self.tr("Most like a known one"), "nearest", True),
             (self.tr("Least like a known one"), "nearest", False),
             (self.tr("Most warnings"), "warnings", True),
@@ -235,11 +235,6 @@ class ClusterTable(QFrame):
                 -1,
             )
         )
-        header = self.view.horizontalHeader()
-        header.setSortIndicatorShown(key in COLUMN_KEYS)
-        if key in COLUMN_KEYS:
-            way = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
-            header.setSortIndicator(COLUMN_KEYS.index(key), way)
 
     def _restore(self, cluster_id: int, row: int, chosen: list[int]) -> None:
         """Bring cursor and choice back after the rows were arranged anew."""

@@ -33,7 +33,7 @@ class CountChart(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumHeight(190)
+        self.setMinimumHeight(250)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setCursor(Qt.CursorShape.SplitHCursor)
         self._curve: CountCurve | None = None
@@ -133,7 +133,7 @@ class CountChart(QWidget):
         t = theme.current()
         p = QPainter(self)
         p.setRenderHint(QPainter.RenderHint.Antialiasing)
-        p.fillRect(self.rect(), QColor(t.field))
+        p.fillRect(self.rect(), QColor(t.panel))
         curve = self._curve
         if curve is None:
             p.setPen(QColor(t.muted))

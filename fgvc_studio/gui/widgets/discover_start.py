@@ -198,7 +198,8 @@ class DiscoverStart(QScrollArea):
     def _prefer(self) -> None:
         curve = self._curve
         if curve is not None:
-            count = curve.high if self.splitting.isChecked() else curve.estimate
+            most = max(curve.high, *curve.seeds, 0)
+            count = most if self.splitting.isChecked() else curve.estimate
             self.chart.set_cut(count)
             self.count.setValue(self.chart.cut)
 

@@ -131,7 +131,7 @@ class GrowPane(QFrame):
         self.write = self._button("", self.commit, primary=True)
         self.less = self._button(self.tr("Shrink"), self.shrink)
         self.back = self._button(self.tr("Leave without writing"), self.left)
-        self._growing = (self.yes, self.no, self.stop)
+        self._growing = (self.yes, self.no, self.out, self.stop)
         self._auditing = (self.sizes, self.redraw, self.less, self.write)
         self._build()
         self.sizes.activated.connect(lambda _i: self.size_changed.emit(self.sizes.currentData()))
@@ -173,14 +173,10 @@ class GrowPane(QFrame):
         self.grid.show_parts([])
         self._stage(self._growing, enabled=False)
 
-    def show_bound(self, text: str, count: int, target: str, *, shrinkable: bool) -> None:
-        """Print the bound and what the button would write."""
+    def show_bound(self, text: str, count: int, button: str, *, shrinkable: bool) -> None:
+        """Print the bound and what the button would do."""
         self.bound.setText(text)
-        self.write.setText(
-            self.tr("Label {n} as {name}").format(n=f"{count:,}", name=target)
-            if target
-            else self.tr("Label {n} as...").format(n=f"{count:,}")
-        )
+        self.write.setText(button)
         self.write.setEnabled(count > 0)
         self.less.setEnabled(shrinkable)
 

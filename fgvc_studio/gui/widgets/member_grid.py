@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from fgvc_studio.domain.clusters import Members
 from fgvc_studio.gui.selection import Selection
-from fgvc_studio.gui.widgets.grid_layout import Section
+from fgvc_studio.gui.widgets.grid_layout import CAPTION_FROM, LARGEST, Section
 from fgvc_studio.gui.widgets.image_grid import ImageGrid
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 
@@ -26,14 +26,23 @@ _NONE: Ids = np.empty(0, np.int64)
 
 
 class SectionGrid(ImageGrid):
-    """An `ImageGrid` of headed parts; `columns_changed` tells that other numbers fit in a row."""
+    """An `ImageGrid` of headed parts; `columns_changed` tells that other numbers fit in a row.
+
+    Without captions: what is shown here has no label yet.
+    """
 
     columns_changed = Signal()
 
     def __init__(
-        self, selection: Selection, thumbnails: Thumbnails, *, client: str, tile: int = _TILE
+        self,
+        selection: Selection,
+        thumbnails: Thumbnails,
+        *,
+        client: str,
+        tile: int = _TILE,
+        caption_from: int = LARGEST + 1,
     ) -> None:
-        super().__init__(selection, thumbnails, client=client)
+        super().__init__(selection, thumbnails, client=client, caption_from=caption_from)
         self._columns = 0
         self.set_tile_size(tile)
         self.setMinimumSize(220, 160)
@@ -82,7 +91,7 @@ class MemberGrid(SectionGrid):
         thumbnails: Thumbnails,
         cluster_name: Callable[[int], str],
     ) -> None:
-        super().__init__(selection, thumbnails, client="members")
+        super().__init__(selection, thumbnails, client="members", caption_from=CAPTION_FROM + 40)
         self.setAccessibleName(self.tr("Members of the cluster"))
         self._cluster_name = cluster_name
         self._members: Members | None = None

@@ -47,6 +47,10 @@ class _Picture(QPushButton):
         """Square with a line of text."""
         return QSize(_PICTURE, _PICTURE + 20)
 
+    def minimumSizeHint(self) -> QSize:
+        """Two fit into a narrow column."""
+        return QSize(60, _PICTURE + 20)
+
     def show_item(self, item_id: int, caption: str) -> None:
         """Show another photo; 0: an empty place."""
         self.item_id, self._caption = item_id, caption
@@ -168,6 +172,7 @@ class NearestCardView(QFrame):
         self.place = QLabel(wordWrap=True)
         self.place.setProperty("role", "muted")
         self.known = QPushButton()
+        self.known.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.known.clicked.connect(lambda: self._shown and self.known_requested.emit(self._shown))
         pictures = QHBoxLayout()
         pictures.setSpacing(8)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSpinBox
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+)
 
 from fgvc_studio.domain.clusters import spot_check_bound
 
@@ -39,14 +47,23 @@ class SplitBar(QFrame):
         self.go = QPushButton()
         self.go.setProperty("role", "primary")
         self.cancel = QPushButton(self.tr("Cancel"))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(10, 6, 10, 6)
+        row = QHBoxLayout()
         row.setSpacing(8)
-        for widget in (self.text, self.parts, self.other, self.move_button, self.off):
+        for widget in (self.text, self.parts, self.other):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self.cancel)
         row.addWidget(self.go)
+        ticked = QHBoxLayout()
+        ticked.setSpacing(8)
+        ticked.addWidget(self.move_button)
+        ticked.addWidget(self.off)
+        ticked.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 4, 12, 6)
+        column.setSpacing(6)
+        column.addLayout(row)
+        column.addLayout(ticked)
         self.parts.valueChanged.connect(self.parts_changed)
         self.other.clicked.connect(self.again)
         self.move_button.clicked.connect(self.move_selected)
@@ -59,7 +76,9 @@ class SplitBar(QFrame):
     def set_ready(self, parts: int, *, ready: bool) -> None:
         """Say how many parts there are; before the preview is there nothing can be split."""
         self.go.setEnabled(ready)
-        self.go.setText(self.tr("Split into {n}").format(n=parts))
+        self.go.setText(
+            self.tr("Split into {n}").format(n=parts) if ready else self.tr("Looking for parts...")
+        )
 
     def set_selected(self, count: int) -> None:
         """What the buttons for the selection say."""
@@ -83,11 +102,15 @@ class MergeBar(QFrame):
         self.partners = QComboBox()
         self.partners.setAccessibleName(self.tr("Cluster to merge with"))
         self.partners.setMaxVisibleItems(16)
+        self.partners.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.partners.setMinimumContentsLength(12)
         self.go = QPushButton(self.tr("Merge into one"))
         self.go.setProperty("role", "primary")
         self.cancel = QPushButton(self.tr("Cancel"))
         row = QHBoxLayout(self)
-        row.setContentsMargins(10, 6, 10, 6)
+        row.setContentsMargins(12, 4, 12, 6)
         row.setSpacing(8)
         row.addWidget(self.text)
         row.addWidget(self.partners, 1)
@@ -137,12 +160,18 @@ class CheckBar(QFrame):
         self.go = QPushButton(self.tr("Record the check"))
         self.go.setProperty("role", "primary")
         self.cancel = QPushButton(self.tr("Cancel"))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(10, 6, 10, 6)
+        row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(self.text, 1)
-        for widget in (self.size, self.other, self.cancel, self.go):
+        for widget in (self.size, self.other):
             row.addWidget(widget)
+        row.addStretch(1)
+        for widget in (self.cancel, self.go):
+            row.addWidget(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 4, 12, 6)
+        column.setSpacing(6)
+        column.addWidget(self.text)
+        column.addLayout(row)
         self.size.activated.connect(lambda _i: self.size_changed.emit(self.size.currentData()))
         self.other.clicked.connect(self.again)
         self.go.clicked.connect(self.recorded)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QPoint, Qt
-from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from fgvc_studio.domain.clusters import ClusterState
 from fgvc_studio.gui import preferences
@@ -26,6 +26,7 @@ from fgvc_studio.gui.workspaces.base import Context, Workspace
 from fgvc_studio.gui.workspaces.browse_badges import badges
 from fgvc_studio.gui.workspaces.browse_categories import splitter
 from fgvc_studio.gui.workspaces.browse_inspector import caption_of, picture_source, pictures_of
+from fgvc_studio.gui.workspaces.discover_commands import cluster_menu, connect_commands
 from fgvc_studio.gui.workspaces.discover_control import DiscoverControl
 from fgvc_studio.gui.workspaces.discover_desk import Details, DiscoverDesk, Listing
 from fgvc_studio.gui.workspaces.discover_grow import GrowDesk
@@ -80,7 +81,7 @@ class DiscoverWorkspace(Workspace):
         self._viewer: Viewer | None = None
         self._build()
         self._connect()
-        self._connect_actions()
+        connect_commands(self, context)
 
     # ---- workspace -------------------------------------------------------------------------
     @property
@@ -132,8 +133,10 @@ class DiscoverWorkspace(Workspace):
                 page
             ]
         )
+        self.bar.find.setVisible(page != "start")
         self.jobs.refresh()
-        self.context.actions.set_scopes(*self.scopes) if self.isVisible() else None
+        if self.isVisible():
+            self.context.actions.set_scopes(*self.scopes)
         self._focus()
 
     def _focus(self) -> None:
@@ -145,7 +148,7 @@ class DiscoverWorkspace(Workspace):
         }
         places[self._page].setFocus()
 
-    def _back(self) -> None:
+    def back(self) -> None:
         """From a page that was opened: to the clusters, or to the start without any."""
         self._chosen_page = False
         self.go("review" if self.desk.listing.discovery else "start")
@@ -193,11 +196,12 @@ class DiscoverWorkspace(Workspace):
                     if s == proposed and before.get(c, proposed) != proposed]  # fmt: skip
         if self._settled and all(self._states.get(c) != proposed for c in self._settled):
             here = self.table.current
-            if here in self._settled or self._states.get(here) != proposed:
-                if not self.table.go_open(1) and proposed not in self._states.values():
-                    self.context.toasts.show_message(
-                        self.tr("All clusters are looked at. “Find groups...” looks for more.")
-                    )
+            stays = here not in self._settled and self._states.get(here) == proposed
+            done = proposed not in self._states.values()
+            if not stays and not self.table.go_open(1) and done:
+                self.context.toasts.show_message(
+                    self.tr("All clusters are looked at. “Find groups...” looks for more.")
+                )
             self._settled = frozenset()
         elif gone and new:
             self.table.go(new[0])
@@ -220,6 +224,10 @@ class DiscoverWorkspace(Workspace):
         self.side.show_cluster(cluster)
         self._show_twins()
 
+    def _show_ticked(self) -> None:
+        members = self.desk.members
+        self.header.show_ticked(int(self.context.selection.contains(members).sum()))
+
     def _show_twins(self) -> None:
         twins = self.modes.twins(self.desk.current)
         self.side.show_twins([(c.id, c.name, score) for c, score in twins])
@@ -239,6 +247,7 @@ class DiscoverWorkspace(Workspace):
             self.grid.set_members(members, to_top=not np.isin(
                 self.grid.members[:1], members.ordered).any())  # fmt: skip
             self.maps.ring(members.ordered)
+        self._show_ticked()
         medoid = int(members.central[0]) if len(members.central) else 0
         self.side.show_card(details.card, medoid)
 
@@ -272,22 +281,15 @@ class DiscoverWorkspace(Workspace):
         self._look(np.array([item], np.int64))
 
     def _menu(self, place: QPoint, _cluster: int) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for command in ("accept", "accept_as_is", "known", "nearest", "", "merge", "split",
-                        "rename", "", "undecided", "reject", "", "check", "grow", "locate",
-                        "browse"):  # fmt: skip
-            if command:
-                menu.addAction(self.context.actions[f"cluster.{command}"])
-            else:
-                menu.addSeparator()
-        menu.popup(place)
+        cluster_menu(self, self.context.actions).popup(place)
 
-    def _next(self, step: int) -> None:
+    def step(self, step: int) -> None:
+        """To the next (+1) or previous (-1) cluster to review."""
         if not self.table.go_open(step):
             self.context.toasts.show_message(self.tr("No other cluster waits for review."))
 
-    def _escape(self) -> None:
+    def escape(self) -> None:
+        """Leave a mode, else clear the selection."""
         if self.modes.mode:
             self.modes.leave()
         else:
@@ -300,16 +302,17 @@ class DiscoverWorkspace(Workspace):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
-        column.addWidget(self.modes.bars)
+        for bar in self.modes.bars:
+            column.addWidget(bar)
         column.addWidget(self.grid, 1)
         self.grid.set_badges(lambda ids: badges(self.context.studio.catalogue, ids))
         self.grid.set_empty_text(self.tr("Choose a cluster at the left."))
         self.left = splitter(Qt.Orientation.Vertical, [430, 330], self.table, self.map)
         self.centre = splitter(
-            Qt.Orientation.Horizontal, [440, 620, 300], self.left, middle, self.side
+            Qt.Orientation.Horizontal, [430, 630, 300], self.left, middle, self.side
         )
         self.centre.setStretchFactor(1, 1)
-        self.side.setMinimumWidth(250)
+        self.side.setMinimumWidth(272)
         self.left.setMinimumWidth(320)
         self.map.setMinimumSize(220, 160)
         self.table.setMinimumHeight(160)
@@ -333,6 +336,7 @@ class DiscoverWorkspace(Workspace):
         desk.merges_found.connect(lambda _pairs: self._show_twins())
         bridge.decided.connect(self._decided)
         bridge.items_added.connect(lambda _e: self.jobs.refresh_pools())
+        self.context.selection.changed.connect(self._show_ticked)
         table.current_changed.connect(self._current_changed)
         table.rename_requested.connect(lambda _c: self.control.rename())
         table.context_requested.connect(self._menu)
@@ -349,11 +353,11 @@ class DiscoverWorkspace(Workspace):
             grid.activated.connect(self._open_photo)
         self.queue.accepted.connect(self.control.confirm)
         self.queue.rejected.connect(self.control.deny)
-        self.queue.left.connect(self._back)
-        self.growing.ended.connect(self._back)
+        self.queue.left.connect(self.back)
+        self.growing.ended.connect(self.back)
         self.growing.changed.connect(self.context.actions.refresh)
         self.jobs.found.connect(self._found)
-        self.start.left.connect(self._back)
+        self.start.left.connect(self.back)
         self.bar.find_wanted.connect(self.find_groups)
         self.bar.discovery_chosen.connect(desk.choose)
         self.bar.known_wanted.connect(lambda: self.go("known"))
@@ -367,46 +371,3 @@ class DiscoverWorkspace(Workspace):
         found = self.desk.listing.discovery
         if found:
             self.jobs.beside(method, found.clusters, found.space)
-
-    def _connect_actions(self) -> None:
-        actions, control, modes = self.context.actions, self.control, self.modes
-        context = self.context
-        table = {
-            "clusters.find": lambda: (actions.run("go.discover"), self.find_groups()),
-            "clusters.known": lambda: (actions.run("go.discover"), self.go("known")),
-            "cluster.accept": control.accept,
-            "cluster.accept_as_is": control.accept_as_is,
-            "cluster.known": control.identify,
-            "cluster.nearest": control.nearest,
-            "cluster.reject": control.reject,
-            "cluster.undecided": control.undecided,
-            "cluster.strike": control.strike,
-            "cluster.rename": control.rename,
-            "cluster.merge": lambda: modes.merge(self.table.chosen()),
-            "cluster.split": modes.split,
-            "cluster.flag": control.flag,
-            "cluster.check": modes.check,
-            "cluster.grow": lambda: self.grow(cluster=self.desk.current),
-            "grow.selection": lambda: context.grow(items=context.selection.ids),
-            "cluster.next": lambda: self._next(1),
-            "cluster.previous": lambda: self._next(-1),
-            "cluster.members": self.header.everything.toggle,
-            "cluster.locate": lambda: self.maps.go_to(self.desk.members),
-            "cluster.compare": self.compare,
-            "cluster.browse": self.show_in_browse,
-            "cluster.escape": self._escape,
-            "known.accept": self.queue.accept,
-            "known.reject": self.queue.reject,
-            "known.leave": self._back,
-            "grow.match": self.growing.all_match,
-            "grow.not": self.growing.some_do_not,
-            "grow.strike": self.growing.strike,
-            "grow.leave": self.growing.leave,
-        }
-        for command, handler in table.items():
-            actions.connect(command, handler)
-        writable = not context.studio.store.read_only
-        actions.set_condition("cluster", lambda: self.desk.current > 0)
-        actions.set_condition("deciding_cluster", lambda: writable and self.desk.current > 0)
-        actions.set_condition("growing", lambda: writable and self.growing.growing)
-        actions.set_condition("growable", lambda: writable and len(context.selection) > 0)

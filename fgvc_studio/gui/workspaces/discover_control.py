@@ -89,14 +89,13 @@ class DiscoverControl(QObject):
     def accept_as_is(self) -> None:
         """Accept each of the chosen clusters under its own proposed name."""
         clusters = self._clusters()
+        if not clusters:
+            return
         ids = [c.id for c in clusters]
-        if len(clusters) == 1:
-            self._accepted(
-                clusters, lambda: self._context.studio.review.accept(ids), first_name(clusters)
-            )
-        elif clusters:
+        name = clusters[0].name
+        if len(clusters) > 1:
             name = self.tr("{n} new categories").format(n=len(clusters))
-            self._accepted(clusters, lambda: self._context.studio.review.accept(ids), name)
+        self._accepted(clusters, lambda: self._context.studio.review.accept(ids), name)
 
     def _accept(self, name: str, parent: int, rank: str, qualifier: str) -> None:
         clusters = self._clusters(self._naming)
@@ -262,8 +261,3 @@ class DiscoverControl(QObject):
     def _agreed(self, question: str, count: int, button: str) -> bool:
         total = self._context.studio.catalogue.n
         return confirm_bulk(self._over, question, count, total, button)
-
-
-def first_name(clusters: list[Cluster]) -> str:
-    """Name of the first cluster."""
-    return clusters[0].name if clusters else ""

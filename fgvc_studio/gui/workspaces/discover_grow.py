@@ -46,6 +46,7 @@ class GrowDesk(QObject):
         self._good = self._bad = -1
         self._category = 0
         self._cluster = 0
+        self._title = ""
         self._shown: Ids = np.empty(0, np.int64)
         labelling, catalogue = context.studio.labelling, context.studio.catalogue
         self.identify_box = IdentifyBox(
@@ -87,7 +88,8 @@ class GrowDesk(QObject):
         self._log, self._good, self._bad = [], -1, -1
         self._category, self._cluster = category, cluster
         self._context.selection.clear()
-        self._pane.show_waiting(self._name(items))
+        self._title = self._name(items)
+        self._pane.show_waiting(self._title)
         self.changed.emit()
 
         def read(_ticket: Ticket) -> tuple[GrowSession, Ids]:
@@ -192,10 +194,10 @@ class GrowDesk(QObject):
             ticked = self._shown[self._shown == current]
         if self._session is None or not len(ticked):
             return
-        self._context.selection.clear()
-        if self._audit is not None:  # wrong ones of the sample are left out by the audit itself
-            self._context.selection.set(ticked)
+        if self._audit is not None:  # ticked in the sample means wrong
+            self._context.selection.add(ticked)
             return
+        self._context.selection.clear()
         self._session.strike(ticked)
         self._log.append(self.tr("{n} struck out").format(n=len(ticked)))
         self._page()
@@ -263,15 +265,20 @@ class GrowDesk(QObject):
             return
         wrong = self._shown[self._context.selection.contains(self._shown)]
         audit.wrong(wrong)
-        name = self._context.studio.catalogue.name(self._category) if self._category else ""
-        if not name and self._cluster:
-            name = self._name(None)
         count = len(audit.items) - len(wrong)
+        n = words.count(count)
+        if self._category:
+            name = self._context.studio.catalogue.name(self._category)
+            button = self.tr("Label {n} as {name}").format(n=n, name=name)
+        elif self._cluster:
+            button = self.tr("Add {n} to {name}").format(n=n, name=self._title)
+        else:
+            button = self.tr("Label {n} as...").format(n=n)
         needed = audit.needed()
         text = audit.sentence()
         if len(self._shown) < min(needed, len(audit.items)):
             text += ". " + self.tr("{n} clean ones are needed for 5 %.").format(n=needed)
-        self._pane.show_bound(text, count, name, shrinkable=len(audit.items) > 1)
+        self._pane.show_bound(text, count, button, shrinkable=len(audit.items) > 1)
 
     # ---- the end ---------------------------------------------------------------------------
     def commit(self) -> None:

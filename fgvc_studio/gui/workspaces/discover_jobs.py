@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.domain.records import Progress
 from fgvc_studio.gui import preferences
-from fgvc_studio.gui.job_thread import Job, JobState
+from fgvc_studio.gui.job_thread import Job, JobState, Work
 from fgvc_studio.gui.widgets.discover_start import Choice, DiscoverStart, Request
 from fgvc_studio.gui.workspaces.base import Context
 
@@ -103,9 +101,7 @@ class DiscoverJobs(QObject):
         """The same items grouped by a plain method, to compare."""
         return self.start(Request(method, "unlabelled", space, count))
 
-    def _work(
-        self, request: Request, items: Ids | None
-    ) -> Callable[[], Generator[Progress, None, Any]]:
+    def _work(self, request: Request, items: Ids | None) -> Work:
         studio = self._context.studio
         space = request.space or None
         if request.method == CRKD:

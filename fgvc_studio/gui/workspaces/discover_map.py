@@ -45,6 +45,7 @@ class DiscoverMap(QObject):
         self._of_point: Ids = np.empty(0, np.int64)
         self._by = "cluster"
         self._parts: tuple[Ids, Ids] | None = None
+        self._before = (0.0, 0.0, 1.0)
         canvas.set_colour_options(
             [("cluster", self.tr("Cluster")), ("category", self.tr("Category"))], "cluster"
         )
@@ -141,15 +142,19 @@ class DiscoverMap(QObject):
         self._canvas.set_colours(codes, rows, self.tr("Category"))
 
     def show_parts(self, ids: Ids, parts: Ids) -> None:
-        """Colour the parts of a split, everything else grey."""
+        """Travel to the parts of a split and colour them, everything else grey."""
+        if self._parts is None:
+            self._before = self._canvas.surface.state.target()
+            self.go_to(ids)
         self._parts = (ids, parts)
         self.recolour()
 
     def end_parts(self) -> None:
-        """Clusters again."""
+        """Clusters again, and the view as it was."""
         if self._parts is not None:
             self._parts = None
             self.recolour()
+            self._canvas.surface.glide(*self._before)
 
     def _show_parts(self, found: Map2D, ids: Ids, parts: Ids) -> None:
         codes = np.full(len(found.item_ids), -1, np.int32)

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from fgvc_studio.domain.clusters import OPEN, Cluster
 from fgvc_studio.gui.models.cluster_model import share
@@ -52,11 +52,9 @@ class ReviewModes(QObject):
         self._pairs: list[tuple[int, int, float]] = []
         self._wanted = 0
         self.split_bar, self.merge_bar, self.check_bar = SplitBar(), MergeBar(), CheckBar()
-        self.bars = QStackedWidget()
-        for bar in (self.split_bar, self.merge_bar, self.check_bar):
-            self.bars.addWidget(bar)
-        self.bars.setFixedHeight(46)
-        self.bars.hide()
+        self.bars = (self.split_bar, self.merge_bar, self.check_bar)
+        for bar in self.bars:
+            bar.hide()
         self._connect()
 
     @property
@@ -70,7 +68,8 @@ class ReviewModes(QObject):
             return
         self._context.tasks.drop(_SLOT)
         self.mode, self.cluster = "", 0
-        self.bars.hide()
+        for bar in self.bars:
+            bar.hide()
         self._map.end_parts()
         self._grid.show_fixed(None)
         self._map.ring(self._desk.members)
@@ -80,8 +79,7 @@ class ReviewModes(QObject):
         if self.mode:
             self.leave()
         self.mode, self.cluster = mode, self._desk.current
-        self.bars.setCurrentWidget(bar)
-        self.bars.show()
+        bar.show()
         self.changed.emit()
 
     # ---- split -----------------------------------------------------------------------------
@@ -183,6 +181,9 @@ class ReviewModes(QObject):
     def _offer(self) -> None:
         near = self.twins(self.cluster)
         likely = {c.id for c, _ in near}
+        beside = np.empty(0, np.int64)
+        if self._desk.details and self._desk.details.cluster == self.cluster:
+            beside = self._desk.details.members.boundary_with
         rows = [
             (c.id, self.tr("{name} ({n} items), alike {s}").format(
                 name=c.name, n=f"{c.size:,}", s=share(score)))
@@ -190,7 +191,7 @@ class ReviewModes(QObject):
         ]  # fmt: skip
         rows += [
             (c.id, self.tr("{name} ({n} items)").format(name=c.name, n=f"{c.size:,}"))
-            for c in self._desk.listing.clusters
+            for c in sorted(self._desk.listing.clusters, key=lambda c: -int((beside == c.id).sum()))
             if c.id != self.cluster and c.id not in likely and (c.state in OPEN or c.category_id)
         ]
         rows.sort(key=lambda row: row[0] != self._wanted)
