@@ -242,3 +242,15 @@ def likeness(vectors: Floats, cluster: Ids, count: int) -> NDArray[np.float64]:
     found = np.where(both > 0, 2 * cross / np.maximum(both, 1), 0)
     np.fill_diagonal(found, 0)
     return np.clip(found, 0, 1)
+
+
+def side_by_side(vectors: Floats) -> Ids:
+    """An order ``(n,)`` in which like stands beside like: the leaves of an average-linkage tree."""
+    from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+    from scipy.spatial.distance import pdist
+
+    if len(vectors) < 3:
+        return np.arange(len(vectors))
+    apart = pdist(np.asarray(vectors, np.float64), "cosine")
+    tree = optimal_leaf_ordering(linkage(apart, "average"), apart)
+    return np.asarray(leaves_list(tree), np.int64)

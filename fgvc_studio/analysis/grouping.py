@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fgvc_studio.analysis import class_count, clustering, frozen_groups
+from fgvc_studio.analysis import class_count, clustering, frozen_groups, probes
 from fgvc_studio.analysis.cluster_quality import compact
 from fgvc_studio.analysis.matching import matched_pairs
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
-METHODS = ("kmeans", "umap-kmeans", "hdbscan")
+METHODS = ("kmeans", "umap-kmeans", "hdbscan", "guided")
 RUNS = 4
 LAYOUTS = 2
 _EXACT = 20_000_000
@@ -41,13 +41,44 @@ class Groups:
     stability: Floats
 
 
-def group(vectors: Floats, method: str, count: int, size: int, seed: int = 0) -> Groups:
+def discriminants(vectors: Floats, known: Floats, labels: Ids) -> Floats:
+    """The vectors ``(n, E)`` in the directions that tell named categories apart.
+
+    What tells known categories apart mostly tells new ones apart too, while light, background and
+    pose, which do not, are left behind.
+
+    Parameters
+    ----------
+    vectors : ndarray (n, D) float32
+    known : ndarray (m, D) float32
+    labels : ndarray (m,) int64
+        Categories of `known`; two at least with two items.
+    """
+    components = probes.pca_space(np.concatenate([known, vectors]))
+    names, counts = np.unique(labels, return_counts=True)
+    rows = np.flatnonzero(np.isin(labels, names[counts > 1]))  # one item has no spread
+    made = probes.lda_space(components, rows, labels[rows])
+    return np.ascontiguousarray(made[len(known) :], np.float32)
+
+
+def group(
+    vectors: Floats,
+    method: str,
+    count: int,
+    size: int,
+    seed: int,
+    known: Floats,
+    labels: Ids,
+) -> Groups:
     """Group items by one of `METHODS`.
 
     Parameters
     ----------
     vectors : ndarray (n, D) float32
         l2-normalised.
+    known, labels : ndarray (m, D) float32 and (m,) int64
+        Named items with their categories; looked at by the method ``guided`` only, which is
+        UMAP and k-means on `discriminants`.
     count : int
         Groups wanted by the k-means methods.
     size : int
@@ -60,6 +91,8 @@ def group(vectors: Floats, method: str, count: int, size: int, seed: int = 0) ->
     """
     if method not in METHODS:
         raise ValueError(f"no method {method}")
+    if method == "guided":
+        vectors, method = discriminants(vectors, known, labels), "umap-kmeans"
     if method == "kmeans" or len(vectors) < _LEAST_FOR_UMAP:
         runs = [_kmeans(vectors, count, seed + r) for r in range(RUNS)]
     else:

@@ -130,6 +130,14 @@ def region(map_: Map, percentile: float = HOT) -> Region:
     return Region(mask, around(mask), peak, contours(mask))
 
 
+def peak_box(map_: Map, percentile: float = HOT) -> Extent:
+    """The box of `region`, without its outline."""
+    from scipy import ndimage
+
+    parts, _ = ndimage.label(hot_mask(map_, percentile), np.ones((3, 3), int))
+    return around(parts == parts.flat[int(np.argmax(map_))])
+
+
 def contours(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     """Closed outlines (n, 2) of a mask in x and y of pixel corners, the longest first."""
     from contourpy import contour_generator

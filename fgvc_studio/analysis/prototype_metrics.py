@@ -235,29 +235,42 @@ def relevance(
     return sums[classes, every] / np.maximum(counts[classes], 1) * weights[classes, every]
 
 
-def estimated_object(cells: Floats) -> NDArray[np.float64]:
-    """Where objects seem to be: the first principal component of cells over a pool of images.
+@dataclass(frozen=True, slots=True)
+class ObjectAxis:
+    """The direction in which cells of objects differ from those of their surroundings.
 
-    An estimate that must be labelled as one. The sign is chosen so that the centre of the images
-    counts as object.
-
-    Parameters
-    ----------
-    cells : ndarray (N, D, h, w)
-
-    Returns
-    -------
-    ndarray (N, h, w) float64
-        1 for object, 0 for surroundings.
+    An estimate that must be labelled as one: the first principal component of cells over a pool
+    of images, its sign chosen so that the centre of the images counts as object.
     """
+
+    mean: NDArray[np.float64]
+    direction: NDArray[np.float64]
+
+    def inside(self, cells: Floats) -> NDArray[np.float64]:
+        """Cells (..., D, h, w) -> 1 for object, 0 for surroundings, (..., h, w)."""
+        along = np.einsum("...dhw,d->...hw", cells, self.direction) - self.mean @ self.direction
+        return (along > 0).astype(np.float64)
+
+
+def object_axis(cells: Floats) -> ObjectAxis:
+    """Fit the axis to a pool of images, (N, D, h, w)."""
     n, d, h, w = cells.shape
     flat = cells.transpose(0, 2, 3, 1).reshape(-1, d).astype(np.float64)
-    flat = flat - flat.mean(0)
+    mean = flat.mean(0)
+    flat = flat - mean
     _, directions = np.linalg.eigh(flat.T @ flat)
     along = (flat @ directions[:, -1]).reshape(n, h, w)
     rows, columns = np.mgrid[:h, :w]
     away = np.hypot((rows + 0.5) / h - 0.5, (columns + 0.5) / w - 0.5)
     centre = away <= 0.25 if (away <= 0.25).any() else away <= away.min()
-    if along[:, centre].mean() < along[:, ~centre].mean():
-        along = -along
-    return (along > 0).astype(np.float64)
+    outer = ~centre if (~centre).any() else centre
+    sign = -1.0 if along[:, centre].mean() < along[:, outer].mean() else 1.0
+    return ObjectAxis(mean, sign * directions[:, -1])
+
+
+def estimated_object(cells: Floats) -> NDArray[np.float64]:
+    """Where the objects of a pool seem to be: 1 for object, 0 for surroundings, (N, h, w).
+
+    See `ObjectAxis`.
+    """
+    return object_axis(cells).inside(cells)

@@ -34,7 +34,9 @@ app.registered_commands.extend(growing.app.registered_commands)
 def make_groups(
     ctx: typer.Context,
     project: Project,
-    method: Annotated[str, typer.Option(help="kmeans, umap-kmeans or hdbscan.")] = "umap-kmeans",
+    method: Annotated[
+        str, typer.Option(help="kmeans, umap-kmeans, hdbscan or guided.")
+    ] = "umap-kmeans",
     count: Annotated[int, typer.Option(help="Number of groups; 0 estimates it.", min=0)] = 0,
     space: Space = "",
     items: Annotated[str, typer.Option(help="@FILE or an item; default: all unlabelled.")] = "",

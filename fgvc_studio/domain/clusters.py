@@ -55,7 +55,7 @@ class Found:
     Attributes
     ----------
     source : str
-        ``crkd``, ``kmeans``, ``umap-kmeans``, ``hdbscan`` or ``selection``.
+        ``crkd``, ``kmeans``, ``umap-kmeans``, ``hdbscan``, ``guided`` or ``selection``.
     space : str
         The space to look at the clusters in; "" for the default one.
     item_ids : ndarray (n,) int64

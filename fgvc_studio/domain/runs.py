@@ -79,6 +79,36 @@ class TrainingRun:
     config: Mapping[str, object] = field(default_factory=dict)
 
 
+Metrics = Mapping[str, Mapping[str, float]]
+"""Metric name -> ``{"value", "low", "high", "n"}``; fractions with 95 % intervals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was made beside what was there before, over the same items.
+
+    Attributes
+    ----------
+    protocol : str
+        Who was compared with whom, in words.
+    verdict : str
+        Whether it is better, in plain words.
+    better : bool or None
+        None when nothing could be measured.
+    metrics, baseline : mapping
+        Of what was made, and of what was there.
+    difference : mapping
+        What was made - what was there, paired by query.
+    """
+
+    protocol: str
+    verdict: str
+    better: bool | None = None
+    metrics: Metrics = field(default_factory=dict)
+    baseline: Metrics = field(default_factory=dict)
+    difference: Metrics = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class RunCard:
     """What a run was and what came of it, as kept in ``card.json``.
@@ -86,7 +116,7 @@ class RunCard:
     Attributes
     ----------
     data : mapping
-        ``fingerprint``, ``items``, ``splits``, ``left_out``.
+        ``fingerprint``, ``items``, ``splits``, ``left_out``, ``protocol``.
     config : mapping
         Every hyper-parameter by name.
     metrics, baseline : mapping
@@ -95,6 +125,8 @@ class RunCard:
         Metric name -> paired difference trained - frozen with its interval.
     verdict : str
         Whether the trained space is better than the frozen one, in plain words.
+    findings : mapping
+        Further comparisons by title, e.g. on categories that were hidden from training.
     """
 
     run: str
@@ -108,9 +140,10 @@ class RunCard:
     losses: Mapping[str, float]
     diagnostics: Mapping[str, float]
     alarms: tuple[str, ...]
-    metrics: Mapping[str, Mapping[str, float]]
-    baseline: Mapping[str, Mapping[str, float]]
-    difference: Mapping[str, Mapping[str, float]]
+    metrics: Metrics
+    baseline: Metrics
+    difference: Metrics
     better: bool | None
     verdict: str
     notes: tuple[str, ...] = ()
+    findings: Mapping[str, Comparison] = field(default_factory=dict)

@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Progress, Skipped
 from fgvc_studio.domain.runs import StepReport
 from fgvc_studio.methods.cmd import config as cmd
+from fgvc_studio.methods.crkd import config as crkd
+from fgvc_studio.methods.ecaml import config as ecaml
+from fgvc_studio.methods.st_protopnet import config as st_protopnet
 
 if TYPE_CHECKING:
     from fgvc_studio.vision.backbones import Backbone
     from fgvc_studio.vision.runtimes import Runtime as Embedder
+
+ALL, LABELLED = "all", "labelled"
+SPACE, CLASSIFIER, CLUSTERS = "space", "classifier", "clusters"
 
 
 class Trainer(Protocol):
@@ -59,33 +67,71 @@ class Method:
 
     Attributes
     ----------
+    about : str
+        One sentence for whoever chooses.
     config : type
         Its hyper-parameters, a dataclass of `config.param` fields.
     preset : callable
         (preset, items, train or None) -> configuration.
+    trainer : callable
+        (config, backbone, pictures, folder, cache, material, seed=, threads=, runtime=).
+    items : str
+        ``all`` or ``labelled``: which items of the chosen splits take part.
+    makes : str
+        ``space``, ``classifier`` or ``clusters``.
+    uses_labels : bool
+        Whether labels teach it.
     embedder : callable, optional
-        (folder of a finished run, backbone) -> runtime over its model; None when a run makes no
-        space.
+        (folder of a finished run, backbone) -> runtime over its model, where it makes a space.
     """
 
     name: str
     title: str
+    about: str
     config: type
     presets: tuple[str, ...]
     preset: Callable[[str, int, str | None], Any]
     trainer: Callable[..., Trainer]
+    items: str
+    makes: str
+    uses_labels: bool = True
     embedder: Callable[[Path, Backbone], Embedder] | None = None
 
     @property
     def makes_space(self) -> bool:
         """Whether a run ends in a new embedding space."""
-        return self.embedder is not None
+        return self.makes == SPACE
 
 
-def _cmd_trainer(*args: Any, **kwargs: Any) -> Trainer:
+def _cmd_trainer(*parts: Any, **options: Any) -> Trainer:
     from fgvc_studio.methods.cmd.trainer import CmdTrainer
 
-    return CmdTrainer(*args, **kwargs)
+    return CmdTrainer(*parts[:-1], **options)
+
+
+def _ecaml_trainer(*parts: Any, **options: Any) -> Trainer:
+    from fgvc_studio.methods.ecaml.trainer import EcamlTrainer
+
+    *common, material = parts
+    return EcamlTrainer(
+        *common, labels=material.categories, everything=material.everything, **options
+    )
+
+
+def _st_protopnet_trainer(*parts: Any, **options: Any) -> Trainer:
+    from fgvc_studio.methods.st_protopnet.data import labels_of
+    from fgvc_studio.methods.st_protopnet.trainer import StProtoTrainer
+
+    *common, material = parts
+    return StProtoTrainer(*common, labels=labels_of(material), **options)
+
+
+def _crkd_trainer(*parts: Any, **options: Any) -> Trainer:
+    from fgvc_studio.methods.crkd.trainer import CrkdTrainer, counted
+
+    *common, material = parts
+    labels = np.where(material.categories > 0, material.categories, -1).astype(np.int64)
+    return CrkdTrainer(*common, labels=labels, count=material.estimator or counted, **options)
 
 
 def _cmd_embedder(folder: Path, backbone: Backbone) -> Embedder:
@@ -94,15 +140,60 @@ def _cmd_embedder(folder: Path, backbone: Backbone) -> Embedder:
     return embedder.load(folder, backbone)
 
 
+def _ecaml_embedder(folder: Path, backbone: Backbone) -> Embedder:
+    from fgvc_studio.methods.ecaml import embedder
+
+    return embedder.load(folder, backbone)
+
+
 _METHODS = (
     Method(
         "cmd",
         "CMD: embeddings without labels",
+        "Makes look-alikes in the pile lie closer together; no labels are needed.",
         cmd.CmdConfig,
         cmd.PRESETS,
         cmd.preset,
         _cmd_trainer,
-        _cmd_embedder,
+        items=ALL,
+        makes=SPACE,
+        uses_labels=False,
+        embedder=_cmd_embedder,
+    ),
+    Method(
+        "ecaml",
+        "ECAML: a space tuned to your categories",
+        "Learns from the named categories what matters, for those not named yet too.",
+        ecaml.EcamlConfig,
+        ecaml.PRESETS,
+        ecaml.preset,
+        _ecaml_trainer,
+        items=LABELLED,
+        makes=SPACE,
+        embedder=_ecaml_embedder,
+    ),
+    Method(
+        "st-protopnet",
+        "ST-ProtoPNet: a classifier that shows its evidence",
+        "Names items by patches that look like patches of labelled images; each can be audited.",
+        st_protopnet.StProtoConfig,
+        st_protopnet.PRESETS,
+        st_protopnet.preset,
+        _st_protopnet_trainer,
+        items=LABELLED,
+        makes=CLASSIFIER,
+    ),
+    Method(
+        "crkd",
+        "Cr-KD: new categories with the help of the known ones",
+        "Groups the unlabelled items into proposed categories and says which known ones they "
+        "resemble.",
+        crkd.CrkdConfig,
+        crkd.PRESETS,
+        crkd.preset,
+        _crkd_trainer,
+        items=ALL,
+        makes=CLUSTERS,
     ),
 )
 

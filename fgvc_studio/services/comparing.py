@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from fgvc_studio.domain.embeddings import EmbeddingSpace
 from fgvc_studio.domain.records import Progress, Split
+from fgvc_studio.domain.runs import Comparison
 from fgvc_studio.services import scoring
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ HEADLINE = "knn10_weighted"
 NO_LABELS = (
     "There are no labels, so quality cannot be measured; judge by the neighbours of a few images."
 )
+NO_UNSEEN = (
+    "Every labelled item was learned from and no categories were hidden, so there is no honest "
+    "measure of quality; judge by the neighbours of a few images, or keep some items in the split "
+    "test."
+)
 _LEAST = 5
 """Fewer queries are not scored."""
 _MOST = 20_000
@@ -27,37 +32,24 @@ _MOST = 20_000
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Numbers of two spaces over the same items.
-
-    Attributes
-    ----------
-    protocol : str
-        Who was compared with whom, in words.
-    metrics, baseline : dict
-        Name -> ``{value, low, high, n}`` of the trained and of the frozen space.
-    difference : dict
-        Name -> the same for trained - frozen, paired by query.
-    better : bool or None
-        None when nothing could be measured.
-    """
-
-    protocol: str
-    verdict: str
-    better: bool | None = None
-    metrics: dict[str, scoring.Metric] = field(default_factory=dict)
-    baseline: dict[str, scoring.Metric] = field(default_factory=dict)
-    difference: dict[str, scoring.Metric] = field(default_factory=dict)
-
-
 def compare(
-    studio: Studio, base: str, trained: str, *, probe: bool = True
+    studio: Studio,
+    base: str,
+    trained: str,
+    *,
+    probe: bool = True,
+    learned: Ints | None = None,
 ) -> Generator[Progress, None, Comparison]:
     """Score two spaces with the labels that the project holds.
 
     With labelled items in the split test, they are the queries and the other labelled items the
     gallery; else every labelled item is both, itself left out.
+
+    Parameters
+    ----------
+    learned : ndarray int64, optional
+        Items whose labels were learned from: they are no queries, and without others nothing is
+        claimed.
     """
     from fgvc_studio.analysis import intervals
 
@@ -67,7 +59,11 @@ def compare(
     ids, category = ids[category > 0], category[category > 0]
     split = studio.catalogue.columns.split[ids - 1]
     test = split == Split.TEST
+    if learned is not None:
+        test &= ~np.isin(ids, learned)
     apart = test.any() and (~test).any()
+    if learned is not None and not apart:
+        return Comparison("", NO_UNSEEN)
     queries = np.flatnonzero(test) if apart else np.arange(len(ids))
     gallery = np.flatnonzero(~test) if apart else queries
     protocol = "test against all other labelled items" if apart else "each labelled item in turn"

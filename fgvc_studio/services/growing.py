@@ -19,6 +19,7 @@ from fgvc_studio.store.columns import ascending
 if TYPE_CHECKING:
     from fgvc_studio.analysis.grow import Bisection
     from fgvc_studio.domain.embeddings import EmbeddingSpace
+    from fgvc_studio.services.guiding import Guided
     from fgvc_studio.services.studio import Studio
 
 Ids = NDArray[np.int64]
@@ -256,7 +257,7 @@ def start(
         Not exactly one start, nothing in it, or no candidates.
     """
     from fgvc_studio.analysis import grow
-    from fgvc_studio.services.review_found import known_of, space_of
+    from fgvc_studio.services.review_found import space_of
 
     if sum(x is not None for x in (category, cluster, items)) != 1:
         raise UserError("Nothing to grow.", "Choose a category, a cluster or some items.")
@@ -275,15 +276,27 @@ def start(
     candidates = _candidates(studio, opened, seeds, category)
     if not len(candidates):
         raise UserError("No items are left to grow over.", "All items of the space are named.")
-    known = known_of(studio, opened)
-    against = known.centres[known.categories != category] if category else known.centres
-    vectors = np.asarray(opened.vectors[opened.rows_of(candidates)], np.float32)
-    scores = grow.ranked(np.asarray(opened.vectors[rows], np.float32), vectors, against)
+    made = studio.guiding.of(opened)
+    scores = grow.ranked(
+        made.vectors[made.rows_of(np.asarray(opened.item_ids[rows], np.int64))],
+        made.vectors[made.rows_of(candidates)],
+        _others(studio, made, category),
+    )
     order = np.argsort(-scores, kind="stable")
     return GrowSession(
         studio, candidates[order], page=page, seed=seed, category=category, cluster=cluster,
         scores=scores[order],
     )  # fmt: skip
+
+
+def _others(studio: Studio, made: Guided, category: int | None) -> NDArray[np.float32]:
+    """Centres of the named categories but one."""
+    from fgvc_studio.analysis.cluster_quality import means
+
+    labels = studio.catalogue.category[made.item_ids - 1].astype(np.int64)
+    labels[labels == (category or 0)] = 0
+    names, index = np.unique(labels, return_inverse=True)
+    return means(made.vectors, index.astype(np.int64), len(names))[names > 0]
 
 
 def _seeds(

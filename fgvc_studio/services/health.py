@@ -69,7 +69,10 @@ def facts(studio: Studio) -> dict[str, Any]:
             }
             for s in studio.embedding.spaces()
         ],
-        "runs": [],
+        "runs": [
+            {"run": r.id, "method": r.method, "space": r.space, "state": str(r.state)}
+            for r in studio.training.runs.all()
+        ],
         "skipped": len(store.images.skipped()),
         "missing": len(missing_files(studio)),
         "roots": [str(r.path) for r in store.images.roots()],
@@ -79,20 +82,42 @@ def facts(studio: Studio) -> dict[str, Any]:
 
 
 def missing_files(studio: Studio) -> list[Path]:
-    """Images of the project whose file is not where it was."""
-    ids = studio.catalogue.item_ids
-    return [p for p in dict.fromkeys(studio.store.images.paths_of_items(ids)) if not p.exists()]
+    """Images of the project whose file is not where it was.
+
+    Each folder is listed once, which is much faster than to look for each file.
+    """
+    missing: list[Path] = []
+    there: dict[str, set[str]] = {}
+    for root, paths in studio.store.images.files().items():
+        for path in paths:
+            folder, _, name = f"{root}/{path}".rpartition("/")
+            if folder not in there:
+                there[folder] = _files_in(folder)
+            if name not in there[folder]:
+                missing.append(Path(folder, name))
+    return missing
 
 
-def folder_bytes(folder: Path) -> int:
+def _files_in(folder: str) -> set[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return {e.name for e in entries if not e.is_symlink() or Path(e.path).exists()}
+    except OSError:
+        return set()
+
+
+def folder_bytes(folder: str | Path) -> int:
     """Bytes of all files below a folder."""
     total = 0
-    for where, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += (Path(where) / name).lstat().st_size
-            except OSError:
-                continue
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    total += folder_bytes(entry.path)
+                else:
+                    total += entry.stat(follow_symlinks=False).st_size
+    except OSError:  # it goes away meanwhile, or may not be read
+        return total
     return total
 
 

@@ -22,7 +22,13 @@ Floats = NDArray[np.float32]
 LEAST = 4
 MOST_LABELLED = 20_000
 _STEPS = 9
-TITLES = {"kmeans": "k-means", "umap-kmeans": "UMAP + k-means", "hdbscan": "HDBSCAN"}
+GUIDES = 5
+TITLES = {
+    "kmeans": "k-means",
+    "umap-kmeans": "UMAP + k-means",
+    "hdbscan": "HDBSCAN",
+    "guided": "UMAP + k-means guided by named categories",
+}
 
 
 def pool_of(
@@ -69,6 +75,10 @@ def grouped(
     opened, pool = pool_of(studio, space, items)
     vectors = np.asarray(opened.vectors[opened.rows_of(pool)], np.float32)
     known_vectors, labels = _labelled(studio, opened, pool)
+    if method == "guided" and len(np.unique(labels)) < GUIDES:
+        raise UserError(
+            f"{GUIDES} named categories are needed as guides.", "Use umap-kmeans, or name more."
+        )
     low = high = count
     curve: tuple[tuple[int, float], ...] = ()
     if not count and method != "hdbscan":
@@ -77,7 +87,15 @@ def grouped(
         curve = _points(guess)
     size = class_count.cluster_size(labels if len(labels) else np.empty(0, np.int64))
     found = yield from studio.exploring.lane().run(
-        grouping.group, vectors, method, count, size, seed, title=f"Grouping by {TITLES[method]}"
+        grouping.group,
+        vectors,
+        method,
+        count,
+        size,
+        seed,
+        known_vectors,
+        labels,
+        title=f"Grouping by {TITLES[method]}",
     )
     inside = found.cluster >= 0
     if not inside.any():

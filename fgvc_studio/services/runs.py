@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import SpaceChanged
 from fgvc_studio.domain.runs import RunCard, RunState, StepReport, TrainingRun
+from fgvc_studio.services.training_material import MATERIAL, Snapshot
 from fgvc_studio.store.arrays import write_atomic
 
 if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
-RUN, CARD, METRICS, ITEMS = "run.json", "card.json", "metrics.jsonl", "items.npy"
-_HEAVY = ("model.safetensors", "resume.safetensors")
+RUN, CARD, METRICS = "run.json", "card.json", "metrics.jsonl"
+_LIGHT = (RUN, CARD, METRICS, MATERIAL)
+"""What stays of a discarded run."""
 _FLUSH_EVERY = 1.0
 
 
@@ -109,25 +111,23 @@ class Runs:
                 "Check the rights of the project folder and the space on its disk.",
             ) from error
 
-    def save_items(self, run_id: str, item_ids: NDArray[np.int64]) -> None:
-        """Keep which items a run learns from."""
-        np.save(self.folder(run_id) / ITEMS, item_ids)
+    def forget(self, run_id: str) -> None:
+        """Delete a run that could not begin."""
+        shutil.rmtree(self.folder(run_id), ignore_errors=True)
 
-    def items(self, run_id: str) -> NDArray[np.int64]:
-        """The items that a run learns from.
+    def material(self, run_id: str) -> Snapshot:
+        """What a run learns from, as it was at its start.
 
         Raises
         ------
         UserError
-            The list is missing or damaged.
+            It is missing or damaged.
         """
-        try:
-            found: NDArray[np.int64] = np.load(self.folder(run_id) / ITEMS, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"The items of the run {run_id} cannot be read.", "Start a new run."
-            ) from error
-        return found
+        return Snapshot.load(self.folder(run_id))
+
+    def items(self, run_id: str) -> NDArray[np.int64]:
+        """The items that a run learns from: see `material`."""
+        return self.material(run_id).item_ids
 
     def save_card(self, card: RunCard) -> None:
         """Keep a card."""
@@ -188,10 +188,13 @@ class Runs:
         return self._in_state(run, RunState.KEPT)
 
     def discard(self, run_id: str) -> TrainingRun:
-        """Delete a run's space and model; its card stays."""
+        """Delete a run's space, model and caches; its card stays."""
         run = self.get(run_id)
-        for name in _HEAVY:
-            (self.folder(run_id) / name).unlink(missing_ok=True)
+        for path in self.folder(run_id).iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name not in _LIGHT:
+                path.unlink(missing_ok=True)
         shutil.rmtree(self.views(run_id), ignore_errors=True)
         store = self._studio.store
         if run.space and any(s.name == run.space for s in store.arrays.spaces()):

@@ -12,8 +12,10 @@ from fgvc_studio.services.embedding import Embedding
 from fgvc_studio.services.evaluating import Evaluating
 from fgvc_studio.services.exploring import Exploring
 from fgvc_studio.services.exporting import Exporting
+from fgvc_studio.services.guiding import Guiding
 from fgvc_studio.services.ingest import Ingest
 from fgvc_studio.services.labelling import Labelling
+from fgvc_studio.services.prototypes import Prototypes
 from fgvc_studio.services.review import Review
 from fgvc_studio.services.training import Training
 from fgvc_studio.store.project import ProjectStore
@@ -42,7 +44,9 @@ class Studio:
         self.evaluating = Evaluating(self)
         self.exporting = Exporting(self)
         self.training = Training(self)
+        self.guiding = Guiding(self)
         self.review = Review(self)
+        self.prototypes = Prototypes(self)
 
     @classmethod
     def create(cls, path: Path, *, name: str | None = None, who: str | None = None) -> Studio:

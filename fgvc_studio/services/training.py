@@ -1,26 +1,21 @@
-"""One run of a method: snapshot of the items, training, the new space, the card."""
+"""One run of a method: snapshot of the items, training, what comes of it."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fgvc_studio import __version__
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.domain.records import Progress, Split
-from fgvc_studio.domain.runs import RunCard, RunState, StepReport, TrainingRun
+from fgvc_studio.domain.records import Progress
+from fgvc_studio.domain.runs import RunCard, RunState, TrainingRun
 from fgvc_studio.methods import registry
 from fgvc_studio.methods.config import changed
-from fgvc_studio.services import comparing, run_pictures
+from fgvc_studio.services import run_pictures, training_material
+from fgvc_studio.services.concluding import Concluding, Job
 from fgvc_studio.services.embedding import default_threads
 from fgvc_studio.services.runs import MetricsLog, Runs
 
@@ -28,9 +23,7 @@ if TYPE_CHECKING:
     from fgvc_studio.methods.registry import Method, Trainer
     from fgvc_studio.services.studio import Studio
     from fgvc_studio.vision.backbones import Backbone
-    from fgvc_studio.vision.views import Pictures
 
-Ids = NDArray[np.int64]
 DEFAULT_SPLITS = ("train", "val")
 
 
@@ -40,6 +33,8 @@ class TrainResult:
 
     Attributes
     ----------
+    space : str
+        Empty when the method makes none.
     seconds : float
         Time at work, that before a stop included.
     """
@@ -48,23 +43,6 @@ class TrainResult:
     space: str
     card: RunCard
     seconds: float
-
-
-@dataclass
-class _Job:
-    """A run at work."""
-
-    run: TrainingRun
-    method: Method
-    config: Any
-    backbone: Backbone
-    trainer: Trainer
-    main: bool
-    started: float = field(default_factory=time.monotonic)
-    times: dict[str, float] = field(default_factory=dict)
-    last: StepReport | None = None
-    diagnostics: dict[str, float] = field(default_factory=dict)
-    alarms: list[str] = field(default_factory=list)
 
 
 class Training:
@@ -82,6 +60,7 @@ class Training:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self.runs = Runs(studio)
+        self.concluding = Concluding(studio, self.runs)
 
     def run(
         self,
@@ -132,10 +111,13 @@ class Training:
         elif following:
             run = None  # the first process makes the run and tells its id
         else:
-            item_ids = self._snapshot(splits)
+            item_ids = training_material.chosen_items(self._studio, chosen, splits)
             config = changed(chosen.preset(preset, len(item_ids), train), settings or {})
-            base = yield from self._frozen_space(space)
-            run = self._begin(chosen, preset, config, base, seed, item_ids, splits)
+            base = yield from training_material.frozen_space(self._studio, space)
+            kept = training_material.snapshot(self._studio, item_ids, base)
+            run = self._new(chosen, preset, config, base, seed, len(item_ids), splits)
+            kept.save(self.runs.folder(run.id))
+            self.runs.save(run)
         return (yield from self._work(chosen, run, used))
 
     def _work(
@@ -149,32 +131,45 @@ class Training:
         runtime = Runtime(str(run.config.get("precision", "auto")) if run else "auto")
         run = self.runs.get(runtime.share(run.id if run else ""))
         config = changed(method.config(), run.config)
-        backbone = self._backbone(run.base_space)
-        trainer = method.trainer(
-            config,
-            backbone,
-            self.pictures(self.runs.items(run.id)),
-            self.runs.folder(run.id),
-            self.runs.views(run.id),
-            seed=run.seed,
-            threads=threads,
-            runtime=runtime,
+        backbone = training_material.backbone_of(self._studio, run.base_space)
+        kept = self.runs.material(run.id)
+        trainer = self._trainer(
+            method, config, backbone, run, kept, seed=run.seed, threads=threads, runtime=runtime
         )
-        job = _Job(run, method, config, backbone, trainer, runtime.main)
+        job = Job(run, method, config, backbone, trainer, kept, runtime.main)
         try:
             yield Progress(0, 0, _estimate(trainer), detail={"run": run.id, **trainer.estimate})
             yield from trainer.prepare()
             job.times["views"] = time.monotonic() - job.started
             yield from self._train(job)
-            trainer.finish()
+            job.made = trainer.finish()
             if not runtime.main:
                 return None
-            yield from self._embed(job)
             return (yield from self._conclude(job))
         finally:
             self._put_down(job)
 
-    def _train(self, job: _Job) -> Generator[Progress, None, None]:
+    def _trainer(
+        self,
+        method: Method,
+        config: Any,
+        backbone: Backbone,
+        run: TrainingRun,
+        kept: training_material.Snapshot,
+        **options: Any,
+    ) -> Trainer:
+        folder = self.runs.folder(run.id)
+        pictures = run_pictures.of_items(self._studio, kept.item_ids)
+        material = training_material.material(self._studio, kept, run.base_space)
+        views = self.runs.views(run.id)
+        try:
+            return method.trainer(config, backbone, pictures, folder, views, material, **options)
+        except UserError:
+            if not run.step:
+                self.runs.forget(run.id)  # it could not begin: nothing to go on with
+            raise
+
+    def _train(self, job: Job) -> Generator[Progress, None, None]:
         log = MetricsLog(self.runs.folder(job.run.id)) if job.main else None
         started, first = time.monotonic(), 0
         try:
@@ -210,77 +205,18 @@ class Training:
                 log.flush()
             job.times["training"] = time.monotonic() - started
 
-    def _embed(self, job: _Job) -> Generator[Progress, None, None]:
-        """Every item of the project into the run's space, by the teacher."""
-        if not job.method.makes_space:
-            return
-        started = time.monotonic()
-        folder = self.runs.folder(job.run.id)
-        key = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-        base = self._studio.store.arrays.meta(job.run.base_space)
-        meta = {"run": job.run.id, "method": job.run.method, "weights": base.get("weights", "")}
-        writer = self._studio.store.arrays.create_space(
-            job.run.space, job.backbone.name, job.trainer.dim, key, job.run.method, meta
-        )
-        writer.close()
-        chosen = self._studio.store.get_setting("space")
-        if not chosen:  # the new space is not looked at by default before it was kept
-            self._studio.store.set_setting("space", job.run.base_space)
-        yield from self._studio.embedding.run(job.backbone.name, space=job.run.space)
-        job.times["embedding"] = time.monotonic() - started
-
-    def _conclude(self, job: _Job) -> Generator[Progress, None, TrainResult]:
-        run = job.run
-        if job.method.makes_space:
-            compared = yield from comparing.compare(self._studio, run.base_space, run.space)
-        else:
-            compared = comparing.Comparison("", "")
-        job.times["total"] = run.seconds + time.monotonic() - job.started
-        card = self._card(job, compared)
-        self.runs.save_card(card)
-        total = job.last.total if job.last else run.total
+    def _conclude(self, job: Job) -> Generator[Progress, None, TrainResult]:
+        card = yield from self.concluding.conclude(job)
+        total = job.last.total if job.last else job.run.total
         job.run = dataclasses.replace(
-            run, state=RunState.FINISHED, seconds=job.times["total"], step=total, total=total
+            job.run, state=RunState.FINISHED, seconds=job.seconds, step=total, total=total
         )
         self.runs.save(job.run)
         job.trainer.drop_cache()
-        (self.runs.folder(run.id) / "resume.safetensors").unlink(missing_ok=True)
-        return TrainResult(run.id, run.space, card, job.times["total"])
+        (self.runs.folder(job.run.id) / "resume.safetensors").unlink(missing_ok=True)
+        return TrainResult(job.run.id, job.run.space, card, job.run.seconds)
 
-    def _card(self, job: _Job, compared: comparing.Comparison) -> RunCard:
-        items = self.runs.items(job.run.id)
-        digest = hashlib.sha256(b"".join(self.pictures(items).fingerprints)).hexdigest()
-        notes = [job.backbone.note] if job.backbone.note else []
-        if "all" in job.run.splits or "test" in job.run.splits:
-            notes.append("Items of the split test were seen in training (without labels).")
-        skipped = [dataclasses.asdict(s) for s in job.trainer.skipped]
-        return RunCard(
-            run=job.run.id,
-            method=job.run.method,
-            seed=job.run.seed,
-            code_version=__version__,
-            backbone={"name": job.backbone.name, "key": job.backbone.key},
-            data={
-                "fingerprint": digest,
-                "items": len(items),
-                "splits": list(job.run.splits),
-                "left_out": skipped,
-                "protocol": compared.protocol,
-            },
-            config=dataclasses.asdict(job.config),
-            times={k: round(v, 2) for k, v in job.times.items()},
-            losses=dict(job.last.losses) if job.last else {},
-            diagnostics=job.diagnostics,
-            alarms=tuple(job.alarms),
-            metrics=compared.metrics,
-            baseline=compared.baseline,
-            difference=compared.difference,
-            better=compared.better,
-            verdict=compared.verdict,
-            notes=tuple(notes),
-        )
-
-    def _put_down(self, job: _Job) -> None:
+    def _put_down(self, job: Job) -> None:
         """Keep where a run stands when its driver leaves, whatever the reason."""
         if not job.main or job.run.state is not RunState.RUNNING:
             return
@@ -288,62 +224,20 @@ class Training:
         if job.last is not None:
             step, total = job.last.step, job.last.total
             job.trainer.save()
-        seconds = job.run.seconds + time.monotonic() - job.started
-        self.runs.save(dataclasses.replace(job.run, step=step, total=total, seconds=seconds))
+        self.runs.save(dataclasses.replace(job.run, step=step, total=total, seconds=job.seconds))
 
-    # ---- the parts of a start --------------------------------------------------------------
-    def _snapshot(self, splits: Sequence[str]) -> Ids:
-        """Items of the chosen splits; those without a split always."""
-        columns = self._studio.catalogue.columns
-        wanted = {Split.NONE}
-        for word in splits:
-            found = Split.parse(word)
-            if word.strip().lower() == "all":
-                wanted |= set(Split)
-            elif found is Split.NONE:
-                raise UserError(f"There is no split {word!r}.", "Use train, val, test or all.")
-            wanted.add(found)
-        rows = np.flatnonzero(np.isin(columns.split, [int(s) for s in wanted]))
-        if len(rows) < 2:
-            raise UserError(
-                "There are no images to learn from.", "Add images, or choose more splits."
-            )
-        return (rows + 1).astype(np.int64)
-
-    def _frozen_space(self, space: str | None) -> Generator[Progress, None, str]:
-        """A complete space of an untrained backbone; made or finished when needed."""
-        arrays, embedding = self._studio.store.arrays, self._studio.embedding
-        if space is not None:
-            name = embedding.space(space)
-            if arrays.meta(name).get("run"):
-                raise UserError(
-                    f"{name} is the space of a run.", "Start from the space of a backbone."
-                )
-        else:
-            frozen = [s.name for s in embedding.spaces() if not arrays.meta(s.name).get("run")]
-            name = frozen[-1] if frozen else ""
-        if not name:
-            return (yield from embedding.run()).space
-        info = next(s for s in embedding.spaces() if s.name == name)
-        if not info.complete:
-            weights = str(arrays.meta(name).get("weights") or "")
-            yield from embedding.run(
-                info.backbone, weights=Path(weights) if weights else None, space=name
-            )
-        return name
-
-    def _begin(
+    def _new(
         self,
         method: Method,
         preset: str,
         config: Any,
         base: str,
         seed: int,
-        item_ids: Ids,
+        items: int,
         splits: Sequence[str],
     ) -> TrainingRun:
         run_id = self.runs.new_id(method.name)
-        run = TrainingRun(
+        return TrainingRun(
             id=run_id,
             method=method.name,
             state=RunState.RUNNING,
@@ -354,37 +248,10 @@ class Training:
             space=run_id if method.makes_space else "",
             base_space=base,
             created=time.time(),
-            items=len(item_ids),
+            items=items,
             splits=tuple(splits),
             config=dataclasses.asdict(config),
         )
-        self.runs.save(run)
-        self.runs.save_items(run_id, item_ids)
-        return run
-
-    def _backbone(self, space: str) -> Backbone:
-        """The backbone that made a frozen space.
-
-        Raises
-        ------
-        UserError
-            Its weights are no longer the same.
-        """
-        from fgvc_studio.vision import backbones
-
-        meta = self._studio.store.arrays.meta(space)
-        weights = Path(str(meta["weights"])) if meta.get("weights") else None
-        backbone = backbones.load(str(meta["backbone"]), weights)
-        if backbone.key != meta["key"]:
-            raise UserError(
-                f"The weights of {backbone.name} are not those that made the space {space}.",
-                "Make a new space with the present weights.",
-            )
-        return backbone
-
-    def pictures(self, item_ids: Ids) -> Pictures:
-        """What a trainer looks at, in the order of `item_ids`."""
-        return run_pictures.of_items(self._studio, item_ids)
 
 
 def process_rank() -> int:

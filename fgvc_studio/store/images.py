@@ -176,6 +176,11 @@ class Images:
         found = {item: roots[root] / os.fsdecode(path) for item, root, path in rows}
         return [found[i] for i in ids.tolist()]
 
+    def files(self) -> dict[Path, list[str]]:
+        """Root -> paths of its images below it."""
+        sql = "SELECT path FROM images WHERE root_id=? ORDER BY path"
+        return {root.path: self._db.texts(sql, (root.id,)) for root in self.roots()}
+
     def items_of_paths(self, paths: Sequence[str]) -> dict[str, int]:
         """First item of each path, relative to its root or absolute; unknown ones left out."""
         found: dict[str, int] = {}

@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import LabelPatch
 from fgvc_studio.domain.records import Label, LabelSource, Mark
+from fgvc_studio.store.changesets import LabelRows, label_changes
 from fgvc_studio.store.columns import LabelColumns, ascending
 from fgvc_studio.store.database import Database
 from fgvc_studio.store.images import carray
 from fgvc_studio.store.recording import Current
 
-_UPSERT = (
-    "INSERT INTO labels (item_id, category_id, source, confidence, run_id, who, at) {rows} "
-    "ON CONFLICT (item_id) DO UPDATE SET category_id=excluded.category_id, "
-    "source=excluded.source, confidence=excluded.confidence, run_id=excluded.run_id, "
-    "who=excluded.who, at=excluded.at"
-)
+_PUT = "INSERT OR REPLACE INTO labels (item_id, category_id, source, confidence, operation_id) "
 DECISION_TABLES = frozenset({"labels", "marks", "splits"})
-_LABEL_COLUMNS = ("labels", "category_id", "source", "confidence", "at")
+_LABEL_COLUMNS = ("labels", "category_id", "source", "confidence", "operation_id")
 _MARK_COLUMNS = ("marks", "marks")
 _SPLIT_COLUMNS = ("splits", "split")
-_LABEL = "item_id, category_id, source, confidence, run_id, who, at"
+_LABELS = (
+    "SELECT l.item_id, l.category_id, l.source, l.confidence, o.run_id, o.who, o.at "
+    "FROM labels l JOIN operations o ON o.id=l.operation_id WHERE l.item_id "
+)
 
 
 def _label(row: tuple[Any, ...]) -> Label:
@@ -42,15 +42,12 @@ class Labels:
     # ---- reading ---------------------------------------------------------------------------
     def get(self, item_id: int) -> Label | None:
         """The label of an item."""
-        rows = self._db.rows(f"SELECT {_LABEL} FROM labels WHERE item_id=?", (item_id,))
+        rows = self._db.rows(f"{_LABELS} = ?", (item_id,))
         return _label(rows[0]) if rows else None
 
     def many(self, item_ids: NDArray[np.int64]) -> dict[int, Label]:
         """Labels of items that have one."""
-        rows = self._db.rows(
-            f"SELECT {_LABEL} FROM labels WHERE item_id IN (SELECT value FROM carray(?))",
-            (carray(item_ids),),
-        )
+        rows = self._db.rows(f"{_LABELS} IN (SELECT value FROM carray(?))", (carray(item_ids),))
         return {row[0]: _label(row) for row in rows}
 
     def rejected(self, item_id: int) -> list[int]:
@@ -76,6 +73,8 @@ class Labels:
         """
         wanted = None if item_ids is None else ascending(np.asarray(item_ids, np.int64))
         labels = self._fetch(_LABEL_COLUMNS if "labels" in tables else None, wanted)
+        if len(labels) > 1:
+            labels[-1] = self._times(labels[-1])
         marks = self._fetch(_MARK_COLUMNS if "marks" in tables else None, wanted)
         splits = self._fetch(_SPLIT_COLUMNS if "splits" in tables else None, wanted)
         ids = labels[0]
@@ -119,6 +118,18 @@ class Labels:
         ids, *found = self._db.numbers(sql, values, width=1 + len(wanted))
         return [ids.astype(np.int64), *found]
 
+    def _times(self, operations: NDArray[Any]) -> NDArray[np.float64]:
+        """When operations (K,) were done, Unix seconds."""
+        wanted, where = np.unique(operations.astype(np.int64), return_inverse=True)
+        sql = "SELECT o.id, o.at FROM carray(?) c CROSS JOIN operations o ON o.id=c.value"
+        ids, at = self._db.numbers(sql, (carray(wanted),), width=2)
+        if len(ids) != len(wanted):
+            raise UserError(
+                "The log of decisions is incomplete: labels name operations that are not in it.",
+                "Put the newest file of the project's folder backups in place of project.db.",
+            )
+        return np.asarray(at[where], np.float64)
+
     # ---- writing ---------------------------------------------------------------------------
     def set(
         self,
@@ -133,28 +144,27 @@ class Labels:
         if not len(item_ids):
             return
         recording.touch(item_ids)
+        uniform = np.ndim(category_id) == 0 and np.ndim(confidence) == 0
+        order = np.argsort(item_ids, kind="stable")
+        after = LabelRows(
+            np.asarray(item_ids, np.int64)[order],
+            np.broadcast_to(np.asarray(category_id, np.int64), np.shape(item_ids))[order],
+            np.full(len(item_ids), int(source), np.int64),
+            np.broadcast_to(np.asarray(confidence, np.float64), np.shape(item_ids))[order],
+            np.full(len(item_ids), recording.operation_id, np.int64),
+        )
+        last = np.append(after.item_id[1:] != after.item_id[:-1], True)
+        if not last.all():
+            after = after.at(last)  # of an item that is named twice the last name counts
+        if uniform:
+            category, sure = int(after.category_id[0]), float(after.confidence[0])
+            patch = LabelPatch(after.item_id, category, int(source), sure, recording.at)
+        recording.labelled(patch if uniform else None)
+        with self._current.watch.written() as changes:
+            if changes is not None:
+                changes.append(label_changes(self._rows(after.item_id), after))
+            self._put(after, uniform)
         writer = self._db.writer
-        provenance = (recording.run_id, recording.who, recording.at)
-        if np.ndim(category_id) == 0 and np.ndim(confidence) == 0:
-            category, sure = int(np.asarray(category_id)), float(np.asarray(confidence))
-            recording.labelled(LabelPatch(item_ids, category, int(source), sure, recording.at))
-            writer.execute(
-                _UPSERT.format(rows="SELECT value, ?2, ?3, ?4, ?5, ?6, ?7 FROM carray(?1) WHERE 1"),
-                (carray(item_ids), category, int(source), sure, *provenance),
-            )
-        else:
-            recording.labelled(None)
-            categories = np.broadcast_to(np.asarray(category_id), np.shape(item_ids)).tolist()
-            sureness = np.broadcast_to(np.asarray(confidence, np.float64), np.shape(item_ids))
-            writer.executemany(
-                _UPSERT.format(rows="VALUES (?,?,?,?,?,?,?)"),
-                [
-                    (i, c, int(source), s, *provenance)
-                    for i, c, s in zip(
-                        item_ids.tolist(), categories, sureness.tolist(), strict=True
-                    )
-                ],
-            )
         if not self._db.value("SELECT 1 FROM rejections LIMIT 1"):
             return
         writer.execute(
@@ -163,6 +173,29 @@ class Labels:
             "AND l.category_id=rejections.category_id)",
             (carray(item_ids),),
         )
+
+    def _rows(self, item_ids: NDArray[np.int64]) -> LabelRows:
+        """What stands in the table of those items (ascending)."""
+        ids, category, source, confidence, operation = self._fetch(_LABEL_COLUMNS, item_ids)
+        return LabelRows(
+            ids,
+            category.astype(np.int64),
+            source.astype(np.int64),
+            confidence,
+            operation.astype(np.int64),
+        )
+
+    def _put(self, rows: LabelRows, uniform: bool) -> None:
+        writer = self._db.writer
+        columns = (rows.category_id, rows.source, rows.confidence, rows.operation_id)
+        if uniform:
+            writer.execute(
+                _PUT + "SELECT value, ?2, ?3, ?4, ?5 FROM carray(?1)",
+                (carray(rows.item_id), *(column[0].item() for column in columns)),
+            )
+        else:
+            values = (column.tolist() for column in (rows.item_id, *columns))
+            writer.executemany(_PUT + "VALUES (?,?,?,?,?)", zip(*values, strict=True))
 
     def clear(self, item_ids: NDArray[np.int64]) -> None:
         """Take the label off items."""

@@ -17,7 +17,7 @@ from fgvc_studio.domain.errors import ConflictError, UserError
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import Operation
 from fgvc_studio.store.database import Database, storable
-from fgvc_studio.store.recording import Current, Recording
+from fgvc_studio.store.recording import Current, Recording, Watch
 from fgvc_studio.store.schema import DECISIONS
 
 _COLUMNS = "id, at, who, host, kind, verb, summary, count, run_id, target, undone"
@@ -91,22 +91,24 @@ class Operations:
         RuntimeError
             When nested.
         """
-        recording = Recording(summary, storable(who), run_id, time.time())
         with self._db.transaction() as writer:
-            session = apsw.Session(writer, "main")
+            recording = self._begin(summary, storable(who), run_id)
+            watch = Watch(writer)
             try:
-                for table in DECISIONS:
-                    session.attach(table)
-                self._current.hold(recording)
+                self._current.hold(recording, watch)
                 yield recording
-                changeset = b"" if session.is_empty else session.changeset()
+                changeset = watch.changeset()
             finally:
                 self._current.hold(None)
-                session.close()
+                watch.close()
             if changeset:
                 writer.execute("UPDATE operations SET abandoned=1 WHERE undone=1 AND abandoned=0")
                 changes = self._log("do", verb, recording, changeset, recording.items(), None)
                 recording.changes = changes
+
+    def _begin(self, summary: str, who: str, run_id: str | None) -> Recording:
+        last = self._db.value("SELECT seq FROM sqlite_sequence WHERE name='operations'")
+        return Recording(summary, who, run_id, time.time(), int(last or 0) + 1)
 
     def _log(
         self,
@@ -119,18 +121,17 @@ class Operations:
     ) -> OpChanges:
         tables, count = _tables(changeset, items)
         summary = storable(recording.summary)
-        writer = self._db.writer
-        writer.execute(
-            "INSERT INTO operations (at, who, host, kind, verb, summary, count, run_id, target, "
-            "tables, items, changeset) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        self._db.writer.execute(
+            "INSERT INTO operations (id, at, who, host, kind, verb, summary, count, run_id, "
+            "target, tables, items, changeset) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
-                recording.at, recording.who, self._host, kind, verb, summary, count,
-                recording.run_id, target, ",".join(sorted(tables)), _pack(items),
-                zlib.compress(changeset, 1),
+                recording.operation_id, recording.at, recording.who, self._host, kind, verb,
+                summary, count, recording.run_id, target, ",".join(sorted(tables)), _pack(items),
+                zlib.compress(changeset, 1) if target is None else b"",
             ),
         )  # fmt: skip
         operation = Operation(
-            int(writer.last_insert_rowid()), recording.at, recording.who, self._host, kind, verb,
+            recording.operation_id, recording.at, recording.who, self._host, kind, verb,
             summary, count, recording.run_id, target, False,
         )  # fmt: skip
         patch = recording.patch() if kind == "do" else None
@@ -162,14 +163,12 @@ class Operations:
             target: Operation | None = find()
             if target is None:
                 return None
-            changeset, items = self._stored(target.id)
-            if kind == "undo":
-                changeset = apsw.Changeset.invert(changeset)
-            self._apply(changeset)
+            changeset, inverted, items = self._stored(target.id)
+            self._apply(changeset, inverted != (kind == "undo"))
             writer.execute(
                 "UPDATE operations SET undone=? WHERE id=?", (int(kind == "undo"), target.id)
             )
-            recording = Recording(f"{word}: {target.summary}", who, target.run_id, time.time())
+            recording = self._begin(f"{word}: {target.summary}", who, target.run_id)
             return self._log(kind, target.verb, recording, changeset, items, target.id)
 
     def reverse(self, operation_id: int, *, who: str) -> OpChanges:
@@ -194,13 +193,12 @@ class Operations:
                 raise UserError(
                     f"Operation {operation_id} is taken back already.", "Use redo to do it again."
                 )
-            changeset, items = self._stored(found.id)
-            inverted = apsw.Changeset.invert(changeset)
-            self._apply(inverted)
+            changeset, inverted, items = self._stored(found.id)
+            self._apply(changeset, not inverted)
             self._check_tree()
             writer.execute("UPDATE operations SET abandoned=1 WHERE undone=1 AND abandoned=0")
-            recording = Recording(f"Reversed: {found.summary}", who, found.run_id, time.time())
-            return self._log("do", "reverse", recording, inverted, items, found.id)
+            recording = self._begin(f"Reversed: {found.summary}", who, found.run_id)
+            return self._log("do", "reverse", recording, changeset, items, found.id)
 
     def _check_tree(self) -> None:
         """Refuse a reversal after which a decision names a category that is not there."""
@@ -215,20 +213,30 @@ class Operations:
         if self._db.value(_RINGS):
             raise ConflictError("Categories would hang under themselves.", _FIRST)
 
-    def _stored(self, operation_id: int) -> tuple[bytes, NDArray[np.int64]]:
-        rows = self._db.rows("SELECT changeset, items FROM operations WHERE id=?", (operation_id,))
+    def _stored(self, operation_id: int) -> tuple[bytes, bool, NDArray[np.int64]]:
+        """A changeset, whether the operation did its inverse, and the items."""
+        rows = self._db.rows(
+            "SELECT changeset, items, kind, target FROM operations WHERE id=?", (operation_id,)
+        )
         if not rows:
             raise KeyError(operation_id)
-        return zlib.decompress(rows[0][0]), _unpack(rows[0][1])
+        packed, items, kind, target = rows[0]
+        if packed:
+            return zlib.decompress(packed), False, _unpack(items)
+        changeset, inverted, _ = self._stored(target)
+        return changeset, inverted != (kind != "redo"), _unpack(items)
 
-    def _apply(self, changeset: bytes) -> None:
+    def _apply(self, changeset: bytes, inverted: bool) -> None:
         conflicts: list[str] = []
 
         def on_conflict(_reason: int, change: apsw.TableChange) -> int:
             conflicts.append(change.name)
             return apsw.SQLITE_CHANGESET_OMIT
 
-        apsw.Changeset.apply(changeset, self._db.writer, conflict=on_conflict)
+        flags = apsw.SQLITE_CHANGESETAPPLY_NOSAVEPOINT  # a fault rolls the whole operation back
+        if inverted:
+            flags |= apsw.SQLITE_CHANGESETAPPLY_INVERT
+        apsw.Changeset.apply(changeset, self._db.writer, conflict=on_conflict, flags=flags)
         if conflicts:
             where = ", ".join(sorted(set(conflicts)))
             raise ConflictError(
@@ -255,7 +263,7 @@ class Operations:
         KeyError
             No such operation.
         """
-        return self._stored(operation_id)[1].copy()
+        return self._stored(operation_id)[2].copy()
 
     def of_item(self, item_id: int, limit: int = 100) -> list[tuple[Operation, str]]:
         """Operations that changed an item, newest first, each with a sentence."""
@@ -281,13 +289,15 @@ class Operations:
 
     def _sentence(self, operation_id: int, item_id: int, names: dict[int, str]) -> str:
         parts = []
-        for change in apsw.Changeset.iter(self._stored(operation_id)[0]):
+        changeset, inverted, _ = self._stored(operation_id)
+        for change in apsw.Changeset.iter(changeset):
             if change.name not in PRIMARY_KEYED_BY_ITEM:
                 continue
             old, new = change.old or (), change.new or ()
-            key = (old or new)[0]
-            if key is apsw.no_change or key != item_id:
+            if (old or new)[0] != item_id:
                 continue
+            if inverted:
+                old, new = new, old
             parts.append(_say(change.name, old, new, names))
         return "; ".join(p for p in parts if p)
 
@@ -295,7 +305,8 @@ class Operations:
         """Every changeset in order of commitment."""
         ids = self._db.rows("SELECT id FROM operations ORDER BY id")
         for (operation_id,) in ids:
-            yield self._stored(operation_id)[0]
+            changeset, inverted, _ = self._stored(operation_id)
+            yield apsw.Changeset.invert(changeset) if inverted else changeset
 
 
 def _say(table: str, old: tuple[Any, ...], new: tuple[Any, ...], names: dict[int, str]) -> str:

@@ -28,6 +28,7 @@ from fgvc_studio.store.operations import Operations
 from fgvc_studio.store.recording import Current
 from fgvc_studio.store.replay import ReplayReport, replay
 from fgvc_studio.store.thumbs import Thumbs
+from fgvc_studio.store.verdicts import Verdicts
 
 DESCRIPTION, DATABASE, LOCK = "project.toml", "project.db", "lock"
 KEPT_BACKUPS = 5
@@ -53,6 +54,7 @@ class ProjectStore:
         self.categories = Categories(self._db, current)
         self.labels = Labels(self._db, current)
         self.clusters = Clusters(self._db, current)
+        self.verdicts = Verdicts(self._db, current)
         self.metadata = Metadata(self._db)
         self.operations = Operations(self._db, current)
         self.arrays = Arrays(path / "arrays", self._items)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import apsw
 import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.domain.events import LabelPatch, OpChanges
+from fgvc_studio.store.changesets import TABLE
 from fgvc_studio.store.columns import ascending
+from fgvc_studio.store.schema import DECISIONS
 
 
 class Recording:
@@ -18,15 +23,20 @@ class Recording:
     ----------
     summary : str
         May be set inside the block, once counts are known.
+    operation_id : int
+        Id that the operation will have.
     changes : OpChanges or None
         After the block: what was committed; None when nothing changed.
     """
 
-    def __init__(self, summary: str, who: str, run_id: str | None, at: float) -> None:
+    def __init__(
+        self, summary: str, who: str, run_id: str | None, at: float, operation_id: int
+    ) -> None:
         self.summary = summary
         self.who = who
         self.run_id = run_id
         self.at = at
+        self.operation_id = operation_id
         self.changes: OpChanges | None = None
         self._items: list[NDArray[np.int64]] = []
         self._labels: list[LabelPatch | None] = []
@@ -52,16 +62,78 @@ class Recording:
         return ascending(np.concatenate(self._items))
 
 
+class Watch:
+    """Takes down what changes in the tables of decisions.
+
+    Changes of labels may be handed in ready made, see `written`, as long as no other ones were
+    taken down before.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._labels = apsw.Session(connection, "main")
+        self._labels.attach(TABLE)
+        self._others = apsw.Session(connection, "main")
+        for table in DECISIONS:
+            if table != TABLE:
+                self._others.attach(table)
+        self._ready: list[bytes] = []
+
+    @contextmanager
+    def written(self) -> Iterator[list[bytes] | None]:
+        """Labels changed inside the block are not taken down, their changeset is put in the list.
+
+        None instead of a list where that cannot be done: then they are taken down as ever.
+        """
+        if not self._labels.is_empty:
+            yield None
+            return
+        self._labels.enabled = False
+        try:
+            yield self._ready
+        finally:
+            self._labels.enabled = True
+
+    def changeset(self) -> bytes:
+        """All changes so far; empty without any."""
+        parts = [part for part in self._ready if part]
+        if not self._labels.is_empty:
+            parts.append(self._labels.changeset())
+        if len(parts) > 1:  # the same items may stand in several
+            group = apsw.ChangesetBuilder()  # type: ignore[no-untyped-call]
+            for part in parts:
+                group.add(part)
+            parts = [group.output()]
+            group.close()
+        if not self._others.is_empty:
+            parts.insert(0, self._others.changeset())
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Look away."""
+        self._labels.close()
+        self._others.close()
+
+
 class Current:
     """Holds the recording of the moment, so that repositories refuse to write outside one."""
 
     def __init__(self) -> None:
         self._recording: Recording | None = None
+        self._watch: Watch | None = None
         self._thread = 0
 
-    def hold(self, recording: Recording | None) -> None:
+    def hold(self, recording: Recording | None, watch: Watch | None = None) -> None:
         """Let this thread write into `recording`, or (None) end that."""
-        self._recording, self._thread = recording, threading.get_ident()
+        self._recording, self._watch = recording, watch
+        self._thread = threading.get_ident()
+
+    @property
+    def watch(self) -> Watch:
+        """What takes down the changes of the moment; raises as `require`."""
+        self.require()
+        if self._watch is None:
+            raise RuntimeError("a recording without a watch")
+        return self._watch
 
     def require(self) -> Recording:
         """The recording of the moment.

@@ -1,7 +1,9 @@
 """Tables and numbered migrations.
 
 `DECISIONS` are recorded by the session extension; the other tables hold facts. In ``operations``,
-``changeset`` is a zlib stream, ``items`` one of the steps between ascending int64 ids.
+``changeset`` is a zlib stream, empty where it is that of ``target`` (redo) or its inverse;
+``items`` is one of the steps between ascending int64 ids. A label's ``operation_id`` says who, when
+and which run.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import apsw
 
 DECISIONS = (
     "labels", "marks", "rejections", "splits", "categories", "category_names",
-    "discoveries", "clusters", "cluster_members",
+    "discoveries", "clusters", "cluster_members", "verdicts", "bans",
 )  # fmt: skip
 
 _VERSION_1 = """
@@ -42,7 +44,7 @@ CREATE TABLE category_names (
   kind INTEGER NOT NULL, language TEXT NOT NULL);
 CREATE TABLE labels (
   item_id INTEGER PRIMARY KEY, category_id INTEGER NOT NULL, source INTEGER NOT NULL,
-  confidence REAL NOT NULL, run_id TEXT, who TEXT NOT NULL, at REAL NOT NULL);
+  confidence REAL NOT NULL, operation_id INTEGER NOT NULL);
 CREATE TABLE marks (item_id INTEGER PRIMARY KEY, marks INTEGER NOT NULL);
 CREATE TABLE splits (item_id INTEGER PRIMARY KEY, split INTEGER NOT NULL);
 CREATE TABLE rejections (
@@ -59,6 +61,16 @@ CREATE TABLE clusters (
 CREATE TABLE cluster_members (
   discovery_id INTEGER NOT NULL, item_id INTEGER NOT NULL, cluster_id INTEGER NOT NULL,
   PRIMARY KEY (discovery_id, item_id)) WITHOUT ROWID;
+CREATE TABLE verdicts (
+  run TEXT NOT NULL, prototype INTEGER NOT NULL, verdict TEXT NOT NULL, note TEXT NOT NULL,
+  who TEXT NOT NULL, at REAL NOT NULL, item_id INTEGER NOT NULL, x REAL NOT NULL, y REAL NOT NULL,
+  branch TEXT NOT NULL, category_id INTEGER NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL,
+  PRIMARY KEY (run, prototype)) WITHOUT ROWID;
+CREATE TABLE bans (
+  run TEXT NOT NULL, prototype INTEGER NOT NULL, reason TEXT NOT NULL,
+  who TEXT NOT NULL, at REAL NOT NULL, item_id INTEGER NOT NULL, x REAL NOT NULL, y REAL NOT NULL,
+  branch TEXT NOT NULL, category_id INTEGER NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL,
+  PRIMARY KEY (run, prototype)) WITHOUT ROWID;
 CREATE TABLE operations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL,
   kind TEXT NOT NULL, verb TEXT NOT NULL, summary TEXT NOT NULL, count INTEGER NOT NULL,

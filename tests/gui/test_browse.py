@@ -170,13 +170,18 @@ def test_large_steps_of_undo_leave_the_gui_thread(window, browse, qtbot, monkeyp
     labelling = window.session.studio.labelling
     browse.control.label(1, np.array([1, 2, 3]))
     qtbot.waitUntil(lambda: window.actions_["edit.undo"].isEnabled())
-    undo = labelling.undo
+    undo, pressed = labelling.undo, threading.Event()
     monkeypatch.setattr(window_commands, "_AT_ONCE", 2)
-    monkeypatch.setattr(
-        labelling, "undo", lambda: (threads.append(threading.current_thread()), undo())[1]
-    )
+
+    def slow_undo():
+        threads.append(threading.current_thread())
+        assert pressed.wait(30)
+        return undo()
+
+    monkeypatch.setattr(labelling, "undo", slow_undo)
     press(qtbot, browse, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     press(qtbot, browse, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)  # one at a time
+    pressed.set()
     qtbot.waitUntil(lambda: "Taken back" in window.toasts.toasts[-1].text)
     assert category(window, 1) == 0
     assert len(threads) == 1

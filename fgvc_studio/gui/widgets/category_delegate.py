@@ -54,10 +54,10 @@ class CategoryDelegate(QStyledItemDelegate):
         text: QColor,
         muted: QColor,
     ) -> None:
-        rect = option.rect.adjusted(2, 0, -4, 0)
+        rect = option.rect.adjusted(2, 0, 0, 0)
         mark = swatch(index.data(COLOUR), _SWATCH, p.device().devicePixelRatioF())
         p.drawPixmap(rect.x(), rect.center().y() - _SWATCH // 2 + 1, mark)
-        rect.setLeft(rect.left() + _SWATCH + 6)
+        rect.setLeft(rect.left() + _SWATCH + 5)
         font = option.font
         font.setItalic(bool(index.data(PROVISIONAL)))
         p.setFont(font)
@@ -67,13 +67,12 @@ class CategoryDelegate(QStyledItemDelegate):
         p.drawText(rect, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
         rank = index.data(RANK)
         left = metrics.horizontalAdvance(name) + 8
-        if rank and rect.width() - left > 30:
-            rect.setLeft(rect.left() + left)
-            font.setItalic(False)
-            font.setPixelSize(11)
-            p.setFont(font)
+        rect.setLeft(rect.left() + left)
+        font.setItalic(False)
+        font.setPixelSize(11)
+        p.setFont(font)
+        if rank and p.fontMetrics().horizontalAdvance(rank) <= rect.width() - 2:
             p.setPen(muted)
-            rank = p.fontMetrics().elidedText(rank, Qt.TextElideMode.ElideRight, rect.width())
             p.drawText(rect, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, rank)
 
     def _count(
@@ -86,7 +85,7 @@ class CategoryDelegate(QStyledItemDelegate):
     ) -> None:
         t = theme.current()
         _, total, done = index.data(COUNT)
-        rect = rect.adjusted(4, 0, -6, 0)
+        rect = rect.adjusted(4, 0, -4, 0)
         font = p.font()
         font.setPixelSize(12)
         p.setFont(font)

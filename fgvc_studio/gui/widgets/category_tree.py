@@ -89,11 +89,21 @@ class CategoryTree(QWidget):
         opened = self._expanded()
         chosen = self.selected()
         self.model.set_categories(categories, counts, colours)
+        self._fit_counts(counts or {})
         self._restore(opened, chosen)
 
     def set_counts(self, counts: Counts) -> None:
         """Take new counts (own, total, done) of some or all categories."""
         self.model.set_counts(counts)
+        self._fit_counts(counts)
+
+    def _fit_counts(self, counts: Counts) -> None:
+        """Give the numbers the room they need and all other room to the names."""
+        most = max((total for _, total, _ in counts.values()), default=0)
+        metrics = self.view.fontMetrics()
+        wanted = metrics.horizontalAdvance(f"{most:,} / {most:,}") + 6
+        least = metrics.horizontalAdvance(self.tr("Done")) + 14
+        self.view.header().resizeSection(TOTAL, min(max(wanted, least), 120))
 
     def selected(self) -> list[int]:
         """Chosen categories."""
@@ -205,7 +215,7 @@ class _View(QTreeView):
         self.setModel(model)
         self.setItemDelegate(CategoryDelegate(self))
         self.setUniformRowHeights(True)
-        self.setIndentation(14)
+        self.setIndentation(12)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)

@@ -6,13 +6,22 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QToolButton,
+    QWidget,
+)
 
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.widgets.map_tools import Tool
 
 _ROOM_FOR_LABEL = 480
 _ROOM_FOR_INFO = 600
+_ROOM_FOR_TOGGLES = 440
 
 
 class MapBar(QWidget):
@@ -50,7 +59,7 @@ class MapBar(QWidget):
         self.colour_by = QComboBox(self)
         self.colour_by.setAccessibleName(self.tr("Colour the map by"))
         self.colour_by.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.colour_by.setMinimumContentsLength(10)
+        self.colour_by.setMinimumContentsLength(9)
         self.colour_by.currentIndexChanged.connect(self._colour_by_changed)
         label.setBuddy(self.colour_by)
         row.addWidget(label)
@@ -71,7 +80,11 @@ class MapBar(QWidget):
         self.legend.toggled.connect(self.legend_toggled)
         fit = self._button("fit", self.tr("Show the whole map (0)"))
         fit.clicked.connect(self.fit_clicked)
-        for button in (self.density, self.names, self.legend, fit):
+        self._toggles = (self.density, self.names, self.legend)
+        self._more = self._button("density", self.tr("What the map shows"))
+        self._more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._more.setMenu(self._menu_of_toggles())
+        for button in (*self._toggles, self._more, fit):
             row.addWidget(button)
         theme.signal().changed.connect(self._paint_icons)
         self._paint_icons()
@@ -81,6 +94,21 @@ class MapBar(QWidget):
         super().resizeEvent(event)
         self.info.setVisible(self.width() >= _ROOM_FOR_INFO)
         self._label.setVisible(self.width() >= _ROOM_FOR_LABEL)
+        room = self.width() >= _ROOM_FOR_TOGGLES
+        for button in self._toggles:
+            button.setVisible(room)
+        self._more.setVisible(not room)
+
+    def _menu_of_toggles(self) -> QMenu:
+        """The toggles once more, for a map too narrow for their buttons."""
+        menu = QMenu(self)
+        for button in self._toggles:
+            action = menu.addAction(button.toolTip())
+            action.setCheckable(True)
+            action.setChecked(button.isChecked())
+            action.toggled.connect(button.setChecked)
+            button.toggled.connect(action.setChecked)
+        return menu
 
     def _button(self, name: str, text: str, *, checkable: bool = False) -> QToolButton:
         button = QToolButton(self)

@@ -197,8 +197,9 @@ class MapCanvas(QWidget):
         self._codes = np.asarray(codes, np.int32)
         self._rows = list(legend)
         self._continuous = False
+        same = title == self._title
         self._title = title
-        self._apply_codes()
+        self._apply_codes(keep_focus=same)
         self._refresh_legend_visible()
 
     def set_continuous(self, values: ArrayLike, title: str = "", form: str = "{:.2f}") -> None:
@@ -215,10 +216,16 @@ class MapCanvas(QWidget):
         self.legend.show_scale(title, form.format(low), form.format(high))
         self._refresh_legend_visible()
 
-    def _apply_codes(self) -> None:
+    @property
+    def code_count(self) -> int:
+        """How many codes have a colour of their own."""
+        return len(self._rows)
+
+    def _apply_codes(self, *, keep_focus: bool = False) -> None:
         points = self.points
         if points is not None and self._codes is not None and not self._loader.busy:
-            points.set_focus(())
+            if not keep_focus:
+                points.set_focus(())
             points.set_codes(self._codes)
         self._recolour()
 

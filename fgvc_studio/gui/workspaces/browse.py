@@ -30,6 +30,7 @@ from fgvc_studio.gui.workspaces.browse_categories import (
     splitter,
 )
 from fgvc_studio.gui.workspaces.browse_controller import BrowseController
+from fgvc_studio.gui.workspaces.browse_focus import BrowseFocus
 from fgvc_studio.gui.workspaces.browse_inspector import BrowseInspector, pictures_of
 from fgvc_studio.gui.workspaces.browse_map import BrowseMap
 from fgvc_studio.gui.workspaces.browse_views import BrowseViews
@@ -69,6 +70,7 @@ class BrowseWorkspace(Workspace):
             self.inspector.caption,
         )
         self.maps = BrowseMap(context, self.map, self)
+        self.focus = BrowseFocus(context, self.map, self.maps, self.views, self.control)
         self.categories = BrowseCategories(context, self.views, self.control, self)
         self.identify_box = IdentifyBox(
             studio.labelling.search_categories, studio.catalogue.path_name, colour_index, self

@@ -57,6 +57,11 @@ class BrowseMap(QObject):
             signal.disconnect(self._show_job)
         self._canvas.stop()
 
+    @property
+    def key(self) -> str:
+        """What the map is coloured by; see `colour_by`."""
+        return self._colour_by
+
     # ---- jobs ------------------------------------------------------------------------------
     def embed(self) -> Job:
         """Embed what has no vector yet, then draw the map: PCA at once, then UMAP."""

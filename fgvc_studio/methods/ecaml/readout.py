@@ -113,7 +113,7 @@ def findings(spaces: Mapping[str, Scores], categories: int) -> Findings:
     for other in ("lda", "plain"):
         if other in spaces:
             told = _told(spaces[other])
-            baseline |= {f"{name} {other}": told[name] for name in PAIRED}
+            baseline |= {f"{other}_{name}": told[name] for name in PAIRED}
     better = difference[DECIDES]["low"] > 0
     queries = len(trained.per_query[DECIDES])
     return Findings(

@@ -20,7 +20,7 @@ from fgvc_studio.methods.config import changed
 from fgvc_studio.methods.st_protopnet.config import StProtoConfig
 from fgvc_studio.methods.st_protopnet.evaluation import Calibration, own_best, probabilities
 from fgvc_studio.methods.st_protopnet.losses import BRANCHES
-from fgvc_studio.methods.st_protopnet.model import Shape, StProtoNet, network
+from fgvc_studio.methods.st_protopnet.model import Shape, StProtoNet, enlarged, network
 from fgvc_studio.methods.st_protopnet.projection import Patch, Projected
 from fgvc_studio.vision.backbones import Backbone
 from fgvc_studio.vision.split import Split, cut
@@ -85,6 +85,25 @@ class Evidence:
         return int(order[0]), int(order[1]), float(self.logits[order[0]] - self.logits[order[1]])
 
 
+@dataclass(frozen=True)
+class Activations:
+    """How strongly n images fire 2P prototypes, and where; trivial ones first.
+
+    Attributes
+    ----------
+    scores : ndarray (n, 2P) float32
+    cells : ndarray (n, 2P) int64
+        Place of the maximum, row by row in maps of `grid`.
+    maps : ndarray (n, 2, D, h, w) float32
+        Add-on maps of both branches before their enlargement to `grid`.
+    """
+
+    scores: NDArray[np.float32]
+    cells: NDArray[np.int64]
+    maps: NDArray[np.float32]
+    grid: tuple[int, int]
+
+
 @dataclass
 class Model:
     """A trained network with all that is known of its prototypes.
@@ -97,6 +116,10 @@ class Model:
         Of each prototype's source image, hex.
     evaluation : mapping
         Stage -> name -> value, on validation.
+    category_ids : tuple of int
+        Category of the project of each class; empty when there is no project.
+    training, validation : tuple of int
+        Items of the run, by number, that it learned from and was checked with.
     """
 
     net: StProtoNet
@@ -107,6 +130,9 @@ class Model:
     calibration: Calibration
     evaluation: Mapping[str, Mapping[str, float]]
     backbone: Mapping[str, str]
+    category_ids: tuple[int, ...] = ()
+    training: tuple[int, ...] = ()
+    validation: tuple[int, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Keep the model: weights and, as JSON, everything else.
@@ -127,6 +153,9 @@ class Model:
             "config": asdict(self.config),
             "shape": asdict(self.net.shape),
             "names": list(self.names),
+            "category_ids": list(self.category_ids),
+            "training": list(self.training),
+            "validation": list(self.validation),
             "calibration": asdict(self.calibration),
             "evaluation": self.evaluation,
             "prototypes": [
@@ -156,6 +185,24 @@ class Classifier:
         self.model, self._split, self._device = model, split, device
         model.net.to(device).eval().requires_grad_(False)
         split.frozen.to(device)
+
+    def activations(self, batch: Images) -> Activations:
+        """What images (n, 3, H, W) do to every prototype, and where."""
+        scores, cells, maps = [], [], []
+        with torch.inference_mode():
+            body = self.model.net.maps(self._inputs(batch))
+            for name in BRANCHES:
+                branch = self.model.net.branch(name)
+                small = branch.small_features(body)
+                shown = branch.similarities(enlarged(small, branch.upsample))
+                score, at = shown.flatten(2).max(2)
+                scores.append(score.cpu().numpy())
+                cells.append(at.cpu().numpy())
+                maps.append(small.cpu().numpy())
+        grid = int(shown.shape[2]), int(shown.shape[3])
+        return Activations(
+            np.concatenate(scores, 1), np.concatenate(cells, 1), np.stack(maps, 1), grid
+        )
 
     def predict(self, batch: Images) -> Prediction:
         """Images (n, 3, H, W) float32, as the backbone's transform gives them."""
@@ -281,6 +328,10 @@ def load(folder: Path, backbone: Backbone) -> Classifier:
         calibration = Calibration(**{**kept, "unknown": tuple(kept["unknown"])})
         table = tuple(_projected(entry) for entry in facts["prototypes"])
         fingerprints = tuple(entry["fingerprint"] for entry in facts["prototypes"])
+        rows = {
+            name: tuple(map(int, facts.get(name, ())))
+            for name in ("category_ids", "training", "validation")
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"The model of the run {folder.name} cannot be read.", "Start a new run."
@@ -300,8 +351,9 @@ def load(folder: Path, backbone: Backbone) -> Classifier:
             "Use the backbone of that run.",
         ) from error
     model = Model(
-        net, config, names, table, fingerprints, calibration, facts["evaluation"], facts["backbone"]
-    )
+        net, config, names, table, fingerprints, calibration, facts["evaluation"],
+        facts["backbone"], **rows,
+    )  # fmt: skip
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Classifier(split, model, device)
 

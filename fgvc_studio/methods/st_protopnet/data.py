@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.domain.errors import UserError
+from fgvc_studio.domain.records import Split
 from fgvc_studio.methods.loop import Rows, Sampler, mixed_seed
+from fgvc_studio.methods.material import Material
 from fgvc_studio.methods.st_protopnet.config import (
     FEW,
     FEW_PROTOTYPES,
@@ -36,12 +38,28 @@ class Labels:
         The user's split ``val``; all False when there is none.
     hashes : sequence of int, optional
         Perceptual hashes; equal ones count as one picture in the projection.
+    ids : tuple of int
+        Category of the project of each class; empty when there is no project.
     """
 
     classes: NDArray[np.int64]
     names: tuple[str, ...]
     validation: NDArray[np.bool_]
     hashes: Sequence[int] | None = None
+    ids: tuple[int, ...] = ()
+
+
+def labels_of(material: Material) -> Labels:
+    """The labels of a run; classes in the order of their categories' ids."""
+    categories = np.unique(material.categories[material.categories > 0])
+    places = np.searchsorted(categories, material.categories)
+    return Labels(
+        np.where(material.categories > 0, places, -1).astype(np.int64),
+        tuple(material.names[int(c)] for c in categories),
+        np.asarray(material.splits == Split.VAL),
+        material.hashes.tolist(),
+        tuple(categories.tolist()),
+    )
 
 
 @dataclass(frozen=True)

@@ -66,13 +66,14 @@ class Branch(nn.Module):
 
     def features(self, maps: Tensor) -> Tensor:
         """Body's maps (B, Cin, h, w) -> add-on maps (B, D, H, W), float32."""
+        return enlarged(self.small_features(maps), self.upsample)
+
+    def small_features(self, maps: Tensor) -> Tensor:
+        """Body's maps (B, Cin, h, w) -> add-on maps (B, D, h, w) before their enlargement."""
         if self.variant == "cropped":
-            z = torch.tanh(self.second(torch.tanh(self.first(maps)))).float()
-        else:
-            z = self.second(self.first(maps)).float()
-        if self.upsample > 1:
-            z = F.interpolate(z, scale_factor=self.upsample, mode="bilinear", align_corners=False)
-        return z
+            return torch.tanh(self.second(torch.tanh(self.first(maps)))).float()
+        found: Tensor = self.second(self.first(maps)).float()
+        return found
 
     def cosines(self, features: Tensor) -> Tensor:
         """Add-on maps (B, D, H, W) -> cosines with every prototype (B, P, H, W)."""
@@ -116,6 +117,13 @@ class Branch(nn.Module):
     def _products(self, features: Tensor) -> Tensor:
         units = F.normalize(self.prototypes.float(), dim=1)
         return torch.einsum("pd,bdhw->bphw", units, features)
+
+
+def enlarged(maps: Tensor, factor: int) -> Tensor:
+    """Maps (B, D, h, w), `factor` times as high and wide."""
+    if factor == 1:
+        return maps
+    return F.interpolate(maps, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 class StProtoNet(nn.Module):

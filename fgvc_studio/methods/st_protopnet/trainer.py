@@ -315,6 +315,9 @@ class StProtoTrainer:
             calibration=calibration,
             evaluation=self.evaluation,
             backbone={"name": self.backbone.name, "key": self.backbone.key},
+            category_ids=self.labels.ids,
+            training=tuple(self._train_rows.tolist()),
+            validation=tuple(held.tolist()),
         )
 
     @staticmethod

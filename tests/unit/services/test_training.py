@@ -10,51 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fgvc_studio.cli.app import main
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.domain.records import Split
 from fgvc_studio.domain.runs import RunState
-from fgvc_studio.services.studio import Studio
+from tests.unit.services.training_kit import finish, project
 
 ROOT = Path(__file__).parents[3]
-BACKBONE = "random:test_resnet"
 QUICK = {"epochs": 2, "batch": 8, "outputs": 32, "hidden": 16, "bottleneck": 8}
-
-
-def draw(folder):
-    """Twenty-four pictures in three folders of one look each."""
-    rng = np.random.default_rng(0)
-    for kind in range(3):
-        base = rng.integers(0, 256, (4, 4, 3))
-        (folder / f"kind{kind}").mkdir(parents=True)
-        for i in range(8):
-            noisy = np.clip(base + rng.integers(-60, 61, base.shape), 0, 255).astype(np.uint8)
-            big = Image.fromarray(noisy).resize((64, 48), Image.Resampling.BICUBIC)
-            big.save(folder / f"kind{kind}" / f"{i}.png")
-    return folder
-
-
-def finish(job):
-    """All reports and the result of a job."""
-    reports = []
-    while True:
-        try:
-            reports.append(next(job))
-        except StopIteration as end:
-            return reports, end.value
 
 
 @pytest.fixture
 def studio(tmp_path):
-    with Studio.create(tmp_path / "p.fgvc", who="ana") as made:
-        finish(made.ingest.run(draw(tmp_path / "pictures")))
-        finish(made.embedding.run(BACKBONE, runtime="torch"))
-        with made.store.operations.record("split", "Split", who="ana") as recording:
-            test = np.arange(1, 25)[::4]
-            made.store.labels.set_splits(test, np.full(len(test), Split.TEST, np.uint8))
-        made.bus.publish(recording.changes)
+    with project(tmp_path) as made:
         yield made
 
 
@@ -80,7 +48,8 @@ def test_a_run_makes_a_space_and_a_card(studio):
     folder = studio.training.runs.folder(result.run)
     names = {path.name for path in folder.iterdir()}
     assert names == {
-        "run.json", "card.json", "config.json", "items.npy", "metrics.jsonl", "model.safetensors",
+        "run.json", "card.json", "config.json", "material.npz", "metrics.jsonl",
+        "model.safetensors",
     }  # fmt: skip
 
 

@@ -1,0 +1,364 @@
+"""How many decisions it takes to name a pile, by a simulated expert who knows the truth.
+
+python benchmarks/simulated_expert.py PROJECT TRUTH.csv [--path-column path] [--label-column fine]
+    [--hide 0] [--strategies all] [--slips 0] [--seed 0] [--json FILE]
+
+PROJECT is copied, never changed: some categories are labelled, the rest of the items is the pile.
+TRUTH tells the category of every item by path; only the expert reads it, and answers the
+questions of the services with it. --hide is for a project in which all items are labelled: every
+third category loses its labels and becomes the pile. Design choices were made so.
+
+A decision is a key (or click) or a page that is looked at. One by one, a page is one picture.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import common
+import numpy as np
+
+KEY_S, PAGE_S, PICTURE_S = 1.0, 4.0, 1.5
+"""Assumed seconds for a key, for looking at a page of 50, and at one picture."""
+PAGE = 50
+HALF = 0.5
+
+
+def drained(job):
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            return end.value
+
+
+@dataclass
+class Expert:
+    """Knows the truth, answers, and counts what it costs."""
+
+    studio: object
+    truth: np.ndarray
+    pile: np.ndarray
+    slips: float = 0.0
+    seed: int = 0
+    keys: int = 0
+    pages: int = 0
+    pictures: int = 0
+    curve: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.draw = np.random.default_rng(self.seed)
+        self.ids = {}
+        for c, category in self.studio.catalogue.categories.items():
+            self.ids[category.name] = c
+
+    # ---- what is seen and pressed ----
+    def look(self, items):
+        self.pages += max(1, -(-len(items) // PAGE))
+
+    def press(self, n=1):
+        self.keys += n
+
+    def of(self, items):
+        return self.truth[np.asarray(items, np.int64) - 1]
+
+    def seen(self, flags):
+        """Strays that are noticed: each is overlooked with probability `slips`."""
+        flags = np.asarray(flags, bool)
+        return flags & (self.draw.random(len(flags)) >= self.slips)
+
+    def tick(self, flags):
+        """Clicks to select these of a page: one each, two for a run (the second with Shift)."""
+        lengths = np.diff(np.flatnonzero(np.diff(np.r_[0, flags, 0])))[::2]
+        self.press(int(np.minimum(lengths, 2).sum()))
+
+    # ---- results ----
+    def note(self):
+        named = self.studio.catalogue.category[self.pile - 1]
+        names = np.array(["", *(self.studio.catalogue.name(c) for c in np.unique(named[named > 0]))])
+        at = np.searchsorted(np.unique(np.r_[0, named]), named)
+        if not (named == 0).any():
+            names, at = names[1:], at - at.min()
+        right = (names[at] == self.of(self.pile)) & (named > 0)
+        committed = int((named > 0).sum())
+        self.curve.append(
+            {
+                "decisions": self.keys + self.pages + self.pictures,
+                "keys": self.keys,
+                "pages": self.pages,
+                "pictures": self.pictures,
+                "right": float(right.mean()),
+                "precision": float(right.sum() / committed) if committed else 1.0,
+                "seconds": self.keys * KEY_S + self.pages * PAGE_S + self.pictures * PICTURE_S,
+                "items": committed,
+            }
+        )
+
+    # ---- acts ----
+    def category(self, name):
+        """The category of a name, made where it is new."""
+        if name not in self.ids:
+            self.ids[name] = self.studio.labelling.add_category(name)
+        return self.ids[name]
+
+    def name_items(self, items, name):
+        self.press()
+        self.studio.labelling.label(items, self.category(name))
+        self.note()
+
+    def name_cluster(self, cluster, name):
+        """One key: accept under a name, or send to the category of that name."""
+        self.press()
+        review = self.studio.review
+        if name in self.ids:
+            review.send_to(cluster, self.ids[name])
+        else:
+            review.accept(cluster, name=name, parent_id=0)
+            self.ids[name] = review.cluster(cluster).category_id
+        self.note()
+
+    def free(self):
+        return self.pile[self.studio.catalogue.category[self.pile - 1] == 0]
+
+
+def majority(names):
+    found, counts = np.unique(names, return_counts=True)
+    return str(found[counts.argmax()]), counts.max() / len(names)
+
+
+# ---- strategies --------------------------------------------------------------------------------
+def one_by_one(expert, items=None):
+    """Each picture by itself: one look, one key."""
+    for item in expert.pile if items is None else items:
+        expert.pictures += 1
+        expert.name_items([item], str(expert.of([item])[0]))
+
+
+def strike(expert, cluster, shown, stray):
+    noticed = expert.seen(stray)
+    if noticed.any():
+        expert.tick(noticed)
+        expert.press()
+        expert.studio.review.strike(cluster, shown[noticed])
+
+
+def kmeans_review(expert, method="kmeans"):
+    """k-means groups, most extreme members first: strike strays, name; what is left one by one."""
+    review = expert.studio.review
+    drained(review.group(method, seed=expert.seed))
+    for cluster in [c.id for c in review.clusters()]:
+        shown = review.members(cluster, 10_000).extreme
+        expert.look(shown)
+        name, share = majority(expert.of(shown))
+        if share < HALF:
+            expert.press()
+            review.reject(cluster)
+            continue
+        strike(expert, cluster, shown, expert.of(shown) != name)
+        expert.name_cluster(cluster, name)
+    one_by_one(expert, expert.free())
+
+
+def umap_review(expert):
+    """The same on UMAP + k-means groups."""
+    kmeans_review(expert, "umap-kmeans")
+
+
+def morphocluster(expert, page=PAGE, sizes=(16, 8, 4)):
+    """HDBSCAN, approve, name, grow page by page; again with smaller clusters; rest one by one."""
+    from fgvc_studio.services import growing
+    from fgvc_studio.services.review_groups import LEAST
+
+    studio, review = expert.studio, expert.studio.review
+    for size in sizes:
+        if len(expert.free()) < max(20, LEAST):
+            break
+        dense(expert, size)
+        for cluster in [c.id for c in review.clusters()]:
+            shown = review.members(cluster, 10_000).extreme
+            shown = shown[studio.catalogue.category[shown - 1] == 0]
+            if not len(shown):
+                continue
+            expert.look(shown)
+            name, share = majority(expert.of(shown))
+            if share < HALF:
+                expert.press()
+                review.reject(cluster)
+                continue
+            taken = review.members(cluster, 10_000).extreme
+            strike(expert, cluster, taken, expert.of(taken) != name)
+            expert.name_cluster(cluster, name)
+            if not len(expert.free()):
+                return
+            grown(expert, growing.start(studio, category=expert.ids[name], page=page), name)
+    one_by_one(expert, expert.free())
+
+
+def grown(expert, session, name):
+    while not session.settled:
+        shown = session.page().item_ids
+        expert.look(shown)
+        expert.press()
+        stray = expert.seen(expert.of(shown) != name)
+        (session.some_do_not if stray.any() else session.all_match)()
+    if len(session.proposed):
+        audit = session.audit()
+        expert.look(audit.sample)
+        expert.press()
+        audit.wrong(audit.sample[expert.of(audit.sample) != name])
+        if len(audit.items) > (expert.of(audit.sample) != name).sum():
+            audit.commit()
+        expert.note()
+
+
+def dense(expert, size):
+    """Dense clusters of what is free, with a least size."""
+    from fgvc_studio.analysis import class_count
+
+    before = class_count.cluster_size
+    class_count.cluster_size = lambda labels: size
+    try:
+        drained(expert.studio.review.group("hdbscan", seed=expert.seed))
+    finally:
+        class_count.cluster_size = before
+
+
+def full_loop(expert, method="guided", run=3):
+    """Guided groups, like beside like; runs of strays named at once; the rest placed by pages."""
+    studio, review = expert.studio, expert.studio.review
+    drained(review.group(method, seed=expert.seed))
+    todo = sorted(review.clusters(), key=lambda c: -(c.purity[1] if c.purity else c.confidence))
+    for cluster in [c.id for c in todo]:
+        shown = review.arranged(cluster)
+        expert.look(shown)
+        names = expert.of(shown)
+        name, share = majority(names)
+        # A run of another kind is selected with two clicks and named with one key.
+        for other, rows in runs_of(names):
+            if other != name and len(rows) >= run:
+                expert.press(2)
+                expert.name_items(shown[rows], other)
+        left = studio.catalogue.category[shown - 1] == 0
+        if share < HALF and not (names[left] == name).any():
+            expert.press()
+            review.reject(cluster)
+            continue
+        stray = (names != name) & left
+        strike(expert, cluster, shown, stray)
+        expert.name_cluster(cluster, name)
+    place(expert)
+
+
+def runs_of(names):
+    """(name, rows) of each stretch of equal names."""
+    edges = np.flatnonzero(np.r_[True, names[1:] != names[:-1], True])
+    return [(str(names[a]), np.arange(a, b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def place(expert):
+    """Pages of likely categories: wrong ones ticked and named, by kind; one key takes the rest."""
+    from fgvc_studio.services import placing
+
+    while len(free := expert.free()):
+        page = placing.first_page(expert.studio, free, page=PAGE)
+        expert.look(page.item_ids)
+        names = expert.of(page.item_ids)
+        shown = np.array([expert.studio.catalogue.name(c) for c in page.category_ids])
+        wrong = expert.seen(names != shown)
+        corrected = {}
+        for name in np.unique(names[wrong]):
+            flags = wrong & (names == name)
+            expert.tick(flags)
+            expert.press()
+            corrected |= {int(i): expert.category(str(name)) for i in page.item_ids[flags]}
+        expert.press()
+        placing.accept(expert.studio, page, corrected=corrected)
+        expert.note()
+
+
+STRATEGIES: dict[str, Callable] = {
+    "one by one": one_by_one,
+    "k-means review": kmeans_review,
+    "UMAP + k-means review": umap_review,
+    "MorphoCluster": morphocluster,
+    "full loop": full_loop,
+}
+
+
+# ---- running -----------------------------------------------------------------------------------
+def truth_of(studio, file, path_column, label_column):
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = {r[path_column]: r[label_column] for r in csv.DictReader(lines)}
+    return np.array([rows[p] for p in studio.catalogue.columns.paths])
+
+
+def hide(studio, truth, rest):
+    """Make every third category the pile: those whose number leaves `rest` when divided by 3."""
+    hidden = np.flatnonzero(np.isin(truth, np.unique(truth)[rest::3])) + 1
+    studio.labelling.unlabel(hidden)
+    return hidden
+
+
+def run(args, name, strategy):
+    from fgvc_studio.services.studio import Studio
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "p"
+        shutil.copytree(args.project, copy)
+        with Studio.open(copy, who="simulated") as studio:
+            truth = truth_of(studio, args.truth, args.path_column, args.label_column)
+            pile = np.flatnonzero(studio.catalogue.category == 0) + 1
+            if args.hide is not None:
+                pile = hide(studio, truth, args.hide)
+            expert = Expert(studio, truth, pile, args.slips, args.seed)
+            expert.note()
+            strategy(expert)
+            equal = studio.store.replay(Path(folder) / "replayed").equal
+    return expert, equal
+
+
+def reached(curve, share):
+    """The first point at which so many items of the pile are rightly named."""
+    return next((p for p in curve if p["right"] >= share), None)
+
+
+def main():
+    parser = common.arguments(__doc__, project=False)
+    parser.add_argument("project", type=Path)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--path-column", default="path")
+    parser.add_argument("--label-column", default="fine")
+    parser.add_argument("--hide", type=int, choices=(0, 1, 2))
+    parser.add_argument("--strategies", default="all")
+    parser.add_argument("--slips", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    common.private_home()
+    common.like_the_program()
+    chosen = list(STRATEGIES) if args.strategies == "all" else args.strategies.split(",")
+    found = {}
+    for name in chosen:
+        expert, equal = run(args, name, STRATEGIES[name])
+        curve = expert.curve
+        at = reached(curve, 0.95) or curve[-1]
+        hourly = at["items"] * 3600 / at["seconds"]
+        print(
+            f"{name:24} 95 %: {at['decisions']:5} decisions ({at['keys']} keys, {at['pages']} "
+            f"pages, {at['pictures']} pictures), right {at['right']:.3f}, precision "
+            f"{at['precision']:.4f}, {hourly:,.0f} items/h | end: {curve[-1]['decisions']} "
+            f"decisions, right {curve[-1]['right']:.3f}, replay {'equal' if equal else 'DIFFERS'}",
+            flush=True,
+        )
+        found[name] = curve
+    if args.json:
+        args.json.write_text(json.dumps(found), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""A space in which the named categories lie apart: for ranking, arranging and placing items.
+
+It is fitted anew on the labels of the moment, so that every category named makes the next
+question easier. It takes a second for thousands of items and is kept while the labels stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import RLock
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fgvc_studio.domain.embeddings import EmbeddingSpace
+from fgvc_studio.domain.events import Event, ItemsAdded, OpChanges, SpaceChanged
+
+if TYPE_CHECKING:
+    from fgvc_studio.services.studio import Studio
+
+Ids = NDArray[np.int64]
+Floats = NDArray[np.float32]
+LEAST = 3
+"""Named categories below which the plain space is used."""
+MOST_FITTED = 20_000
+DIMS = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guided:
+    """Items in a guided space.
+
+    Attributes
+    ----------
+    item_ids : ndarray (N,) int64
+        Ascending.
+    vectors : ndarray (N, E) float32
+        l2-normalised.
+    guided : bool
+        False: too few categories are named, these are the vectors of the space.
+    """
+
+    item_ids: Ids
+    vectors: Floats
+    guided: bool
+
+    def rows_of(self, item_ids: Ids) -> Ids:
+        """Row of each item; all must be there."""
+        return np.searchsorted(self.item_ids, item_ids)
+
+
+class Guiding:
+    """Makes and keeps guided spaces.
+
+    Parameters
+    ----------
+    studio : Studio
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._components: dict[str, Floats] = {}
+        self._made: dict[str, Guided] = {}
+        self._lock = RLock()
+        studio.bus.subscribe(self._handle)
+
+    def _handle(self, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, OpChanges) and event.tables & {"labels", "categories"}:
+                self._made.clear()
+            elif isinstance(event, ItemsAdded | SpaceChanged):
+                self._made.clear()
+                self._components.clear()
+
+    def of(self, opened: EmbeddingSpace) -> Guided:
+        """The guided space over the items of a space."""
+        name = opened.info.name
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = self._make(opened)
+            return self._made[name]
+
+    def _make(self, opened: EmbeddingSpace) -> Guided:
+        from fgvc_studio.analysis import probes
+
+        inside = opened.item_ids <= self._studio.catalogue.n
+        ids = np.asarray(opened.item_ids[inside], np.int64)
+        labels = self._studio.catalogue.category[ids - 1].astype(np.int64)
+        names, counts = np.unique(labels, return_counts=True)
+        names = names[(names > 0) & (counts > 1)]  # one item has no spread to learn from
+        rows = np.flatnonzero(np.isin(labels, names))
+        if len(names) < LEAST:
+            return Guided(ids, np.asarray(opened.vectors[inside], np.float32), False)
+        if len(rows) > MOST_FITTED:
+            rows = np.sort(np.random.default_rng(0).choice(rows, MOST_FITTED, replace=False))
+        name = opened.info.name
+        if name not in self._components or len(self._components[name]) != len(ids):
+            self._components[name] = probes.pca_space(opened.vectors[inside])
+        made = probes.lda_space(self._components[name], rows, labels[rows], DIMS)
+        return Guided(ids, np.ascontiguousarray(made, np.float32), True)
