@@ -96,6 +96,7 @@ class MemberGrid(SectionGrid):
         self._cluster_name = cluster_name
         self._members: Members | None = None
         self._everything = False
+        self._arranged: Ids = _NONE
         self._fixed: list[Part] | None = None
         self.columns_changed.connect(self._arrange)
 
@@ -119,6 +120,12 @@ class MemberGrid(SectionGrid):
         """All members instead of the overview."""
         self._everything = on
         self._arrange(to_top=True)
+
+    def set_arranged(self, ids: Ids) -> None:
+        """Another order for all members: like beside like."""
+        self._arranged = ids
+        if self._everything and self._fixed is None:
+            self._arrange(to_top=False)
 
     def show_fixed(self, parts: list[Part] | None) -> None:
         """Show these parts (of a split, of a check) until None gives the members back."""
@@ -152,7 +159,9 @@ class MemberGrid(SectionGrid):
         if self._fixed is not None:
             parts = self._fixed
         elif self._everything:
-            parts = [("", self.members[::-1])]
+            ordered = self.members[::-1]
+            same = len(self._arranged) == len(ordered) and np.isin(self._arranged, ordered).all()
+            parts = [("", self._arranged if same else ordered)]
         else:
             parts = self.overview()
         self.show_parts(parts, to_top=to_top)

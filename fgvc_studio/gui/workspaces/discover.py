@@ -224,6 +224,11 @@ class DiscoverWorkspace(Workspace):
         self.side.show_cluster(cluster)
         self._show_twins()
 
+    def _show_everything(self, on: bool) -> None:
+        self.grid.show_everything(on)
+        if on:
+            self.desk.arrange()
+
     def _show_ticked(self) -> None:
         members = self.desk.members
         self.header.show_ticked(int(self.context.selection.contains(members).sum()))
@@ -247,6 +252,8 @@ class DiscoverWorkspace(Workspace):
             self.grid.set_members(members, to_top=not np.isin(
                 self.grid.members[:1], members.ordered).any())  # fmt: skip
             self.maps.ring(members.ordered)
+            if self.grid.everything:
+                self.desk.arrange()
         self._show_ticked()
         medoid = int(members.central[0]) if len(members.central) else 0
         self.side.show_card(details.card, medoid)
@@ -340,7 +347,8 @@ class DiscoverWorkspace(Workspace):
         table.current_changed.connect(self._current_changed)
         table.rename_requested.connect(lambda _c: self.control.rename())
         table.context_requested.connect(self._menu)
-        self.header.everything_toggled.connect(self.grid.show_everything)
+        self.header.everything_toggled.connect(self._show_everything)
+        desk.arranged.connect(self.grid.set_arranged)
         self.side.card.known_requested.connect(self.control.send_current_to)
         self.side.card.opened.connect(self._open_photo)
         self.side.merge_requested.connect(lambda c: self.modes.merge([], c))

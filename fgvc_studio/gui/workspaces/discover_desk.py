@@ -16,7 +16,9 @@ from fgvc_studio.services import known_queue
 
 Ids = NDArray[np.int64]
 MOST = 60
-_LIST, _ONE, _MERGES = "discover clusters", "discover members", "discover merges"
+_LIST, _ONE, _ALL, _MERGES = (
+    "discover clusters", "discover members", "discover arranged", "discover merges",
+)  # fmt: skip
 _TABLES = frozenset(
     {"discoveries", "clusters", "cluster_members", "labels", "categories",
      "category_names", "rejections"}
@@ -56,6 +58,8 @@ class DiscoverDesk(QObject):
 
     listed = Signal(object)
     detailed = Signal(object)
+    arranged = Signal(object)
+    """All members of the current cluster, like beside like."""
     merges_found = Signal(object)
     """list of (cluster, cluster, score)."""
 
@@ -125,6 +129,21 @@ class DiscoverDesk(QObject):
             )
 
         self._context.tasks.submit(_ONE, read, self._read, self._context.show_fault)
+
+    def arrange(self) -> None:
+        """Ask for all members with like beside like."""
+        review, cluster_id = self._context.studio.review, self.current
+        if cluster_id:
+            self._context.tasks.submit(
+                _ALL,
+                lambda _ticket: (cluster_id, review.arranged(cluster_id)),
+                self._arranged,
+                self._context.show_fault,
+            )
+
+    def _arranged(self, answer: tuple[int, Ids]) -> None:
+        if answer[0] == self.current:
+            self.arranged.emit(answer[1])
 
     def find_merges(self) -> None:
         """Ask which clusters may be one."""

@@ -147,9 +147,17 @@ def offered(tr: Callable[[str], str]) -> list[Choice]:
         )
     made += [
         Choice(
+            "guided",
+            tr("UMAP + k-means, guided by what is named"),
+            tr(
+                "Looks for the differences that tell your named categories apart. Needs five of "
+                "them; takes seconds."
+            ),
+        ),
+        Choice(
             "umap-kmeans",
             tr("UMAP + k-means"),
-            tr("Groups that hang together, of any shape. The best start without training."),
+            tr("Groups that hang together, of any shape. Good where little is named."),
         ),
         Choice("kmeans", tr("k-means"), tr("Round groups of about equal size. The fastest.")),
         Choice(
