@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 Ids = NDArray[np.int64]
 
 
-def waiting(studio: Studio, discovery: int) -> dict[int, Ids]:
-    """Category id -> items (ascending) that probably belong to it and wait for a decision.
+def gated(studio: Studio, discovery: int) -> tuple[Ids, Ids]:
+    """Items ``(m,)`` that a discovery left out, and the category that each probably has."""
+    facts = studio.store.clusters.facts(discovery)
+    return facts["gated"], facts["gated_category"]
+
+
+def waiting(studio: Studio, items: Ids, categories: Ids) -> dict[int, Ids]:
+    """Category id -> items (ascending) that still wait for a decision, of those that were gated.
 
     An item waits until it has a label, or is known not to be of the category.
     """
-    facts = studio.store.clusters.facts(discovery)
-    items, categories = facts["gated"], facts["gated_category"]
     inside = items <= studio.catalogue.n
     items, categories = items[inside], categories[inside]
     free = studio.catalogue.category[items - 1] == 0

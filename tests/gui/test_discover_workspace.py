@@ -521,7 +521,7 @@ def test_everything_is_named_for_screen_readers(window, page):
     from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit
 
     assert QApplication.instance() is not None
-    for widget in page.findChildren((QAbstractButton)):
+    for widget in page.findChildren(QAbstractButton):
         if widget.isVisible() and widget.metaObject().className() != "QAbstractButton":
             assert widget.text() or widget.accessibleName() or widget.toolTip(), widget
     for kind in (QComboBox, QLineEdit):

@@ -33,11 +33,18 @@ _WIDTH = 1040
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One method to choose."""
+    """One method to choose.
+
+    Attributes
+    ----------
+    presets : tuple of str
+        A training with these presets, over all items without a label; empty: no training.
+    """
 
     key: str
     title: str
     text: str
+    presets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,7 @@ class Request:
     pool: str
     space: str
     count: int
+    preset: str = ""
 
 
 class DiscoverStart(QScrollArea):
@@ -75,6 +83,8 @@ class DiscoverStart(QScrollArea):
         self._curve: CountCurve | None = None
         self._busy = False
         self._embedded = True
+        self._preset_row = QWidget(self)
+        self._preset_row.hide()
         self.title = QLabel(self.tr("Find groups nobody has named"))
         self.title.setProperty("role", "title")
         self.text = QLabel(wordWrap=True)
@@ -83,6 +93,10 @@ class DiscoverStart(QScrollArea):
         self.methods = {m.key: QRadioButton(m.title) for m in methods}
         self.spaces = QComboBox()
         self.spaces.setAccessibleName(self.tr("Space"))
+        self._presets = {m.key: m.presets for m in methods}
+        self._sizes = dict.fromkeys(self.POOLS, 0)
+        self.preset = QComboBox()
+        self.preset.setAccessibleName(self.tr("Length of the training"))
         self.chart = CountChart()
         self.estimate = QPushButton(self.tr("How many?"))
         self.verdict = QLabel(wordWrap=True)
@@ -99,6 +113,7 @@ class DiscoverStart(QScrollArea):
         self.show_curve(None)
         self.set_busy("")
         self.set_review(exists=False)
+        self._method_chosen()
 
     # ---- state -----------------------------------------------------------------------------
     def request(self) -> Request:
@@ -108,6 +123,7 @@ class DiscoverStart(QScrollArea):
             next((k for k, b in self.pools.items() if b.isChecked()), "unlabelled"),
             str(self.spaces.currentData() or ""),
             self.count.value() if self._counted else 0,
+            str(self.preset.currentData() or ""),
         )
 
     @property
@@ -131,12 +147,9 @@ class DiscoverStart(QScrollArea):
                 n=n(filtered)
             ),
         }
-        sizes = {"unlabelled": unlabelled, "selection": selected, "filter": filtered}
+        self._sizes = {"unlabelled": unlabelled, "selection": selected, "filter": filtered}
         for key, button in self.pools.items():
             button.setText(texts[key])
-            button.setEnabled(sizes[key] > 0)
-            if button.isChecked() and not sizes[key]:
-                self.pools["unlabelled"].setChecked(True)
         self._allow()
 
     def set_spaces(self, names: Sequence[str], default: str) -> None:
@@ -191,7 +204,13 @@ class DiscoverStart(QScrollArea):
         self._allow()
 
     def _allow(self) -> None:
-        able = not self._busy and self._embedded and self.pools["unlabelled"].isEnabled()
+        trained = any(self._presets.get(k) for k, b in self.methods.items() if b.isChecked())
+        for key, button in self.pools.items():
+            usable = self._sizes[key] > 0 and (key == "unlabelled" or not trained)
+            button.setEnabled(usable)
+            if button.isChecked() and not usable:
+                self.pools["unlabelled"].setChecked(True)
+        able = not self._busy and self._embedded and self._sizes["unlabelled"] > 0
         self.go.setEnabled(able)
         self.estimate.setEnabled(able)
 
@@ -207,6 +226,12 @@ class DiscoverStart(QScrollArea):
         for widget in (self.count, self.splitting, self.chart, self.estimate):
             widget.setEnabled(self._counted)
         self.splitting.setEnabled(self._counted and self._curve is not None)
+        chosen = next((k for k, b in self.methods.items() if b.isChecked()), "")
+        self.preset.clear()
+        words_ = {"quick": self.tr("quick"), "full": self.tr("full: slower, better")}
+        for preset in self._presets.get(chosen, ()):
+            self.preset.addItem(words_.get(preset, preset), preset)
+        self._preset_row.setVisible(self.preset.count() > 0)
         self._allow()
 
     # ---- building --------------------------------------------------------------------------
@@ -299,10 +324,23 @@ class DiscoverStart(QScrollArea):
             text.setProperty("role", "muted")
             text.setContentsMargins(22, 0, 0, 4)
             column.addWidget(text)
+            if method.presets:
+                column.addWidget(self._row_of_presets())
         if methods:
             self.methods[methods[0].key].setChecked(True)
         column.addStretch(1)
         return column
+
+    def _row_of_presets(self) -> QWidget:
+        self._preset_row = QWidget()
+        row = QHBoxLayout(self._preset_row)
+        row.setContentsMargins(22, 0, 0, 4)
+        label = QLabel(self.tr("Training"))
+        label.setBuddy(self.preset)
+        row.addWidget(label)
+        row.addWidget(self.preset)
+        row.addStretch(1)
+        return self._preset_row
 
     def _right(self) -> QVBoxLayout:
         column = QVBoxLayout()

@@ -103,8 +103,9 @@ class BrowseWorkspace(Workspace):
         return self.views.ids
 
     def activated(self) -> None:
-        """The keyboard goes to the grid."""
+        """The keyboard goes to the grid; decisions made on other pages are taken in."""
         self.grid.setFocus()
+        self.views.refresh()
 
     def close_project(self) -> None:
         """Remember the borders and end the threads."""
@@ -261,7 +262,8 @@ class BrowseWorkspace(Workspace):
         if self._viewer:
             self._viewer.refresh()
         shown = self.views.filter
-        if shown.active or self.views.order.key not in ("import", "given", "name"):
+        moved = shown.active or self.views.order.key not in ("import", "given", "name")
+        if moved and self.isVisible():  # another page in front keeps its current item
             self.views.refresh()
 
     def _items_added(self, _event: ItemsAdded) -> None:

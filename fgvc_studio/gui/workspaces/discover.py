@@ -54,6 +54,7 @@ class DiscoverWorkspace(Workspace):
         )
         name, selection = studio.catalogue.name, context.selection
         self.desk = DiscoverDesk(context, self)
+        self.desk.shown = self.isVisible
         self.bar = DiscoverBar()
         self.start = DiscoverStart(offered(self.tr))
         self.table = ClusterTable(name)
@@ -76,6 +77,7 @@ class DiscoverWorkspace(Workspace):
         self._chosen_page = False
         self._loaded = False
         self._settled: frozenset[int] = frozenset()
+        self._follow: list[int] = []
         self._states: dict[int, ClusterState] = {}
         self._discovery = 0
         self._viewer: Viewer | None = None
@@ -99,6 +101,7 @@ class DiscoverWorkspace(Workspace):
             self._loaded = True
             self.desk.reload()
             self.maps.reload()
+        self.desk.catch_up()
         self.jobs.refresh()
         self._focus()
 
@@ -205,6 +208,8 @@ class DiscoverWorkspace(Workspace):
             self._settled = frozenset()
         elif gone and new:
             self.table.go(new[0])
+        elif gone and any(c in self._states for c in self._follow):
+            self.table.go(next(c for c in self._follow if c in self._states))
         elif reopened:
             self.table.go(reopened[0])
 
@@ -353,6 +358,7 @@ class DiscoverWorkspace(Workspace):
         self.side.card.opened.connect(self._open_photo)
         self.side.merge_requested.connect(lambda c: self.modes.merge([], c))
         self.control.settled.connect(lambda ids: setattr(self, "_settled", ids))
+        self.control.merging.connect(lambda ids: setattr(self, "_follow", ids))
         self.control.deciding.refused.connect(lambda: setattr(self, "_settled", frozenset()))
         self.maps.cluster_hit.connect(table.go)
         self.map.compute_requested.connect(lambda: self.context.actions.run("space.embed"))

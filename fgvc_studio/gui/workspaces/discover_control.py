@@ -38,6 +38,8 @@ class DiscoverControl(QObject):
     """
 
     settled = Signal(object)
+    merging = Signal(object)
+    """Ids of clusters that become one of them."""
 
     def __init__(
         self,
@@ -174,6 +176,7 @@ class DiscoverControl(QObject):
 
     def merge(self, ids: list[int]) -> None:
         """Join clusters."""
+        self.merging.emit(ids)
         self.deciding.do(lambda: self._context.studio.review.merge(ids))
 
     def split(self, cluster: int, groups: Ids) -> None:

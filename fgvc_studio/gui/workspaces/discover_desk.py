@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,10 @@ class DiscoverDesk(QObject):
         self.current = 0
         self.details: Details | None = None
         self.listing = Listing(None, (), (), {})
+        self.shown: Callable[[], bool] = lambda: True
+        """Whether anybody looks; if not, reading waits for `catch_up`."""
+        self._stale = False
+        self._gated: tuple[int, tuple[Ids, Ids]] | None = None
         context.bridge.decided.connect(self._decided)
 
     @property
@@ -96,10 +101,16 @@ class DiscoverDesk(QObject):
                 found,
                 tuple(review.discoveries()),
                 tuple(review.clusters()) if found else (),
-                known_queue.waiting(self._context.studio, found.id) if found else {},
+                self._waiting(found.id) if found else {},
             )
 
         self._context.tasks.submit(_LIST, read, self._listed, self._context.show_fault)
+
+    def _waiting(self, discovery: int) -> dict[int, Ids]:
+        studio = self._context.studio
+        if self._gated is None or self._gated[0] != discovery:
+            self._gated = discovery, known_queue.gated(studio, discovery)
+        return known_queue.waiting(studio, *self._gated[1])
 
     def choose(self, discovery: int) -> None:
         """Look at another discovery."""
@@ -165,7 +176,19 @@ class DiscoverDesk(QObject):
             self.detailed.emit(details)
 
     def _decided(self, changes: OpChanges) -> None:
-        if changes.tables & _TABLES:
+        if not changes.tables & _TABLES:
+            return
+        if not self.shown():
+            self._stale = True
+            return
+        self.reload()
+        if self.current:
+            self.look_at(self.current)
+
+    def catch_up(self) -> None:
+        """Read what was decided while nobody looked."""
+        if self._stale:
+            self._stale = False
             self.reload()
             if self.current:
                 self.look_at(self.current)

@@ -106,9 +106,10 @@ class DiscoverJobs(QObject):
         space = request.space or None
         if request.method == CRKD:
             settings = {"novel": request.count} if request.count else None
+            preset = request.preset or "quick"
             threads = preferences.cores_for_jobs()
             return lambda: studio.training.run(
-                CRKD, space=space, settings=settings, threads=threads
+                CRKD, preset=preset, space=space, settings=settings, threads=threads
             )
         return lambda: studio.review.group(
             request.method, space=space, count=request.count, items=items
@@ -131,7 +132,7 @@ def offered(tr: Callable[[str], str]) -> list[Choice]:
 
     made = []
     try:
-        registry.get(CRKD)
+        presets = registry.get(CRKD).presets
     except UserError:
         pass
     else:
@@ -143,6 +144,7 @@ def offered(tr: Callable[[str], str]) -> list[Choice]:
                     "Trains a small network on your labels and tells which known categories each "
                     "group is like. Takes minutes; looks at all photos without a label."
                 ),
+                presets,
             )
         )
     made += [

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from studio_kit import new_images
 
 from fgvc_studio.domain.clusters import Found
 from fgvc_studio.domain.records import LabelSource
 from fgvc_studio.services.studio import Studio
 from fgvc_studio.store.project import ProjectStore
-from studio_kit import new_images
 
 
 def drained(job):
