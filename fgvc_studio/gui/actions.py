@@ -3,7 +3,7 @@
 Menus, buttons, the command palette and the key sheet are all made from this table. `scope` says
 where the keys act: ``window`` everywhere in the main window, ``items`` where items are shown,
 ``grid`` only while the grid has the focus (keys that buttons and fields need themselves),
-``prototypes`` in the workspace of that name.
+``clusters``, ``known`` and ``grow`` on the pages of Discover, ``prototypes`` in that workspace.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ _ = QT_TRANSLATE_NOOP  # marks a text for the translators; `Command.title` trans
 LOOKING = "looking changes nothing in the project"
 WINDOW = "concerns the window, not the project"
 JUDGED = "a judgement made while looking at the photo"
-SCOPES = ("window", "items", "grid", "prototypes")
-_INSIDE = {"grid": "items", "items": "window", "prototypes": "window"}
+SCOPES = ("window", "items", "grid", "clusters", "known", "grow", "prototypes")
+_INSIDE = {"grid": "items"} | dict.fromkeys(
+    ("items", "clusters", "known", "grow", "prototypes"), "window"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Command:
     Attributes
     ----------
     menu : str
-        ``File``, ``Edit``, ``Label``, ``View``, ``Help``; empty: in no menu.
+        One of `MENUS`; empty: in no menu.
     when : str
         Name of the condition under which it can be used (see `ActionSet.set_condition`).
     cli : str
@@ -130,6 +132,8 @@ _LABEL = (
 _VIEW = (
     _row("go.browse", _("actions", "Browse"), "Alt+1", icon="browse", gui=LOOKING, when="project",
          menu="View"),
+    _row("go.discover", _("actions", "Discover"), "Alt+2", icon="discover", cli="clusters",
+         when="project", menu="View"),
     _row("go.prototypes", _("actions", "Prototypes"), "Alt+3", icon="prototypes",
           cli="prototypes list", when="project", menu="View"),
     _row("go.train", _("actions", "Train"), "Alt+4", icon="train", cli="train", when="project",
@@ -239,6 +243,72 @@ _PROTOTYPES = (
          cli="prototypes report", when="classifier", menu="Prototypes", group=6),
 )  # fmt: skip
 
+_CLUSTERS = (
+    _row("clusters.find", _("actions", "Find groups nobody has named..."), "Ctrl+G",
+         icon="discover", cli="clusters", when="writable", menu="Clusters"),
+    _row("clusters.known", _("actions", "Probably known items..."), icon="tag", cli="clusters",
+         when="project", menu="Clusters"),
+    _row("cluster.accept", _("actions", "Accept and name..."), "A", scope="clusters",
+         icon="check", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
+    _row("cluster.accept_as_is", _("actions", "Accept under the proposed name"), "Shift+A",
+         scope="clusters", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
+    _row("cluster.known", _("actions", "Send to a known category..."), "I", scope="clusters",
+         icon="label", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
+    _row("cluster.nearest", _("actions", "Send to the nearest known category"), "K",
+         scope="clusters", icon="tag", cli="clusters", when="deciding_cluster", menu="Clusters",
+         group=1),
+    _row("cluster.reject", _("actions", "Reject the cluster"), "Del", scope="clusters",
+         icon="close", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
+    _row("cluster.undecided", _("actions", "Put off: undecided"), "U", scope="clusters",
+         icon="uncertain", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
+    _row("cluster.strike", _("actions", "Strike the selected out of the cluster"), "X",
+         scope="clusters", icon="reject", cli="clusters", when="deciding_cluster",
+         menu="Clusters", group=2),
+    _row("cluster.rename", _("actions", "Rename the cluster..."), "F2", scope="clusters",
+         cli="clusters", when="deciding_cluster", menu="Clusters", group=2),
+    _row("cluster.merge", _("actions", "Merge..."), "M", scope="clusters", icon="cluster",
+         cli="clusters", when="deciding_cluster", menu="Clusters", group=2),
+    _row("cluster.split", _("actions", "Split..."), "Shift+M", scope="clusters", icon="split",
+         cli="clusters", when="deciding_cluster", menu="Clusters", group=2),
+    _row("cluster.flag", _("actions", "Flag for a second opinion"), "F", scope="clusters",
+         icon="flag", gui=JUDGED, when="deciding_cluster", menu="Clusters", group=2),
+    _row("cluster.check", _("actions", "Spot check..."), "C", scope="clusters", icon="reviewed",
+         gui=JUDGED, when="deciding_cluster", menu="Clusters", group=3),
+    _row("cluster.grow", _("actions", "Grow and audit..."), "G", scope="clusters", icon="plus",
+         cli="clusters", when="deciding_cluster", menu="Clusters", group=3),
+    _row("grow.selection", _("actions", "Grow and audit the selection..."), "Ctrl+Shift+G",
+         cli="clusters", when="growable", menu="Clusters", group=3),
+    _row("cluster.next", _("actions", "Next cluster to review"), "N", scope="clusters",
+         icon="next", gui=LOOKING, when="cluster", menu="Clusters", group=4, repeat=True),
+    _row("cluster.previous", _("actions", "Previous cluster to review"), "Shift+N",
+         scope="clusters", icon="previous", gui=LOOKING, when="cluster", menu="Clusters", group=4,
+         repeat=True),
+    _row("cluster.members", _("actions", "All members, or the overview"), "W", scope="clusters",
+         icon="grid", gui=LOOKING, when="cluster", menu="Clusters", group=4),
+    _row("cluster.locate", _("actions", "Show the cluster on the map"), "L", scope="clusters",
+         icon="locate", gui=LOOKING, when="cluster", menu="Clusters", group=4),
+    _row("cluster.compare", _("actions", "Compare side by side"), "V", scope="clusters",
+         icon="compare", gui=LOOKING, when="cluster", menu="Clusters", group=4),
+    _row("cluster.browse", _("actions", "Show the members in Browse"), scope="clusters",
+         icon="browse", gui=LOOKING, when="cluster", menu="Clusters", group=4),
+    _row("cluster.escape", _("actions", "Leave the split, merge or check"), "Esc",
+         scope="clusters", gui=LOOKING, when="project"),
+    _row("known.accept", _("actions", "They are of that category"), "A", scope="known",
+         icon="check", cli="clusters", when="writable"),
+    _row("known.reject", _("actions", "They are not"), "X", scope="known", icon="reject",
+         cli="clusters", when="writable"),
+    _row("known.leave", _("actions", "Back to the clusters"), "Esc", scope="known", gui=LOOKING,
+         when="project"),
+    _row("grow.match", _("actions", "All match"), "F", scope="grow", icon="check",
+         cli="clusters", when="growing"),
+    _row("grow.not", _("actions", "Some do not"), "J", scope="grow", icon="minus",
+         cli="clusters", when="growing"),
+    _row("grow.strike", _("actions", "Strike out the ticked"), "X", scope="grow", icon="reject",
+         cli="clusters", when="project"),
+    _row("grow.leave", _("actions", "Leave without writing"), "Esc", scope="grow", gui=LOOKING,
+         when="project"),
+)  # fmt: skip
+
 _HELP = (
     _row("app.palette", _("actions", "Command palette..."), "Ctrl+K", icon="search", gui=WINDOW,
          menu="Help"),
@@ -253,10 +323,10 @@ _HELP = (
 )  # fmt: skip
 
 COMMANDS: tuple[Command, ...] = (
-    *_FILE, *_EDIT, *_LABEL, *_VIEW, *_PROTOTYPES, *_HELP,
+    *_FILE, *_EDIT, *_LABEL, *_VIEW, *_CLUSTERS, *_PROTOTYPES, *_HELP,
 )  # fmt: skip
 BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
-MENUS = ("File", "Edit", "Label", "View", "Prototypes", "Help")
+MENUS = ("File", "Edit", "Label", "View", "Clusters", "Prototypes", "Help")
 
 
 def menu_title(menu: str) -> str:
@@ -266,6 +336,7 @@ def menu_title(menu: str) -> str:
         "Edit": QCoreApplication.translate(CONTEXT, "&Edit"),
         "Label": QCoreApplication.translate(CONTEXT, "&Label"),
         "View": QCoreApplication.translate(CONTEXT, "&View"),
+        "Clusters": QCoreApplication.translate(CONTEXT, "&Clusters"),
         "Prototypes": QCoreApplication.translate(CONTEXT, "&Prototypes"),
         "Help": QCoreApplication.translate(CONTEXT, "&Help"),
     }

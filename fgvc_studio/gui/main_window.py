@@ -105,6 +105,8 @@ class MainWindow(QMainWindow):
             self.show_fault,
             self.show_items,
             self.show_status,
+            self.grow,
+            self._browsed,
         )
         for workspace in make_all(context):
             self.workspaces[workspace.command] = workspace
@@ -217,6 +219,17 @@ class MainWindow(QMainWindow):
             self.go("go.browse")
             show(ids, name)
 
+    def grow(self, **what: Any) -> None:
+        """Go to Discover and grow a ``category``, a ``cluster`` or ``items``."""
+        start = getattr(self.workspaces.get("go.discover"), "grow", None)
+        if start:
+            self.go("go.discover")
+            start(**what)
+
+    def _browsed(self) -> NDArray[Any] | None:
+        page = self.workspaces.get("go.browse")
+        return page.shown_ids() if page else None
+
     def show_status(self, *_: object) -> None:
         """Draw the status line anew."""
         if self.session is None:
@@ -284,7 +297,9 @@ class MainWindow(QMainWindow):
         self.frames.addWidget(self.start)
         self.frames.addWidget(project)
         self.setCentralWidget(self.frames)
-        for command in ("go.browse", "go.prototypes", "go.train", "go.history"):
+        for command in (
+            "go.browse", "go.discover", "go.prototypes", "go.train", "go.history",
+        ):  # fmt: skip
             self.rail.add(self.actions_[command])
         self.rail.add_below(self.actions_["app.settings"])
         self.menus = self.actions_.fill_menu_bar(self.menuBar())

@@ -48,6 +48,8 @@ class CategoryTree(QWidget):
     remove_requested = Signal(int)
     favourite_requested = Signal(int, int)
     """Slot 1-9 and category."""
+    grow_requested = Signal(int)
+    """Find more items of this category."""
     label_requested = Signal(int)
     """Label the selected items with this category (Enter or double click)."""
 
@@ -184,6 +186,7 @@ class CategoryTree(QWidget):
             add(self.tr("Add category..."), "plus", lambda: self.add_requested.emit(0))
             return menu
         add(self.tr("Label selected items"), "label", lambda: self.label_requested.emit(target))
+        add(self.tr("Grow and audit..."), "discover", lambda: self.grow_requested.emit(target))
         menu.addSeparator()
         add(self.tr("Rename"), "tag", lambda: self.rename(target))
         add(self.tr("Add child..."), "plus", lambda: self.add_requested.emit(target))

@@ -40,12 +40,15 @@ class GridLayout:
     ----------
     sections : sequence of Section
         Ascending, the first at 0; empty for one run without a header.
+    caption_from : int
+        Smaller tiles have no caption strip.
     """
 
     count: int
     wanted: int
     width: int
     sections: Sequence[Section] = ()
+    caption_from: int = CAPTION_FROM
     tile: int = field(init=False)
     columns: int = field(init=False)
     pitch: int = field(init=False)
@@ -75,7 +78,7 @@ class GridLayout:
     @property
     def caption(self) -> int:
         """Height of the caption strip under the picture."""
-        return CAPTION if self.tile >= CAPTION_FROM else 0
+        return CAPTION if self.tile >= self.caption_from else 0
 
     @property
     def header(self) -> int:

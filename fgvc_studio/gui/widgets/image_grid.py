@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.selection import Selection
+from fgvc_studio.gui.widgets import grid_layout
 from fgvc_studio.gui.widgets.category_swatch import colour_of
 from fgvc_studio.gui.widgets.grid_input import GridInput
 from fgvc_studio.gui.widgets.grid_layout import LARGEST, MARGIN, SMALLEST, GridLayout, Section
@@ -60,6 +61,7 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         parent: QWidget | None = None,
         *,
         client: str = "grid",
+        caption_from: int = grid_layout.CAPTION_FROM,
     ) -> None:
         super().__init__(parent)
         self.selection = selection
@@ -69,6 +71,7 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         self._ids: NDArray[np.int64] = np.empty(0, np.int64)
         self._sections: tuple[Section, ...] = ()
         self._tile = _DEFAULT_TILE
+        self._caption_from = caption_from
         self._layout = GridLayout(0, self._tile, 400)
         self._provider: BadgeProvider = lambda ids: GridBadges.empty(len(ids))
         self._painter: TilePainter | None = None
@@ -242,9 +245,8 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         return self.viewport().height()
 
     def _relayout(self) -> None:
-        self._layout = GridLayout(
-            len(self._ids), self._tile, self.viewport().width(), self._sections
-        )
+        width, parts = self.viewport().width(), self._sections
+        self._layout = GridLayout(len(self._ids), self._tile, width, parts, self._caption_from)
         bar = self.verticalScrollBar()
         bar.setRange(0, max(0, self._layout.height - self._height()))
         bar.setPageStep(self._height())

@@ -36,6 +36,10 @@ class Context:
         ``show_items(ids, name)`` goes to Browse with these items as the filter.
     status_changed : callable
         Asks the window to draw its status line anew.
+    grow : callable
+        ``grow(category=..., cluster=..., items=...)`` goes to Discover and grows one of these.
+    browsed : callable
+        Ids that pass the filter of Browse.
     """
 
     studio: Studio
@@ -48,6 +52,8 @@ class Context:
     show_fault: Callable[[UserError], Any]
     show_items: Callable[[NDArray[Any], str], None]
     status_changed: Callable[[], None]
+    grow: Callable[..., None] = lambda **_: None
+    browsed: Callable[[], NDArray[Any] | None] = lambda: None
 
 
 class Workspace(QWidget):

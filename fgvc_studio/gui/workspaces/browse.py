@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 from fgvc_studio.domain.events import ItemsAdded, OpChanges
 from fgvc_studio.domain.records import Mark
 from fgvc_studio.gui import preferences
+from fgvc_studio.gui.dialogs.bulk_suggestions import accept_in_bulk
 from fgvc_studio.gui.dialogs.viewer import MOST, Viewer
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.widgets.command_palette import Entry
@@ -105,8 +106,9 @@ class BrowseWorkspace(Workspace):
         return self.views.ids
 
     def activated(self) -> None:
-        """The keyboard goes to the grid."""
+        """The keyboard goes to the grid; decisions made on other pages are taken in."""
         self.grid.setFocus()
+        self.views.refresh()
 
     def close_project(self) -> None:
         """Remember the borders and end the threads."""
@@ -264,7 +266,8 @@ class BrowseWorkspace(Workspace):
         if self._viewer:
             self._viewer.refresh()
         shown = self.views.filter
-        if shown.active or self.views.order.key not in ("import", "given", "name"):
+        moved = shown.active or self.views.order.key not in ("import", "given", "name")
+        if moved and self.isVisible():  # another page in front keeps its current item
             self.views.refresh()
 
     def _items_added(self, _event: ItemsAdded) -> None:
@@ -355,9 +358,7 @@ class BrowseWorkspace(Workspace):
         table = {
             "label.identify": self.identify,
             "label.accept": control.accept,
-            "label.suggestions": lambda: BulkSuggestions(
-                self.context, self.thumbnails, self
-            ).open(),
+            "label.suggestions": lambda: accept_in_bulk(self.context, self.thumbnails, self),
             "label.repeat": control.repeat,
             "label.remove": control.remove_label,
             "label.uncertain": lambda: control.mark(Mark.UNCERTAIN),
@@ -397,7 +398,6 @@ class BrowseWorkspace(Workspace):
         actions.set_condition("back", lambda: views.can_go_back)
         actions.set_condition("forward", lambda: views.can_go_forward)
         actions.set_condition("space", lambda: writable and bool(self.maps.space))
-        views.moved.connect(actions.refresh)
-        selection.changed.connect(actions.refresh)
-        selection.current_changed.connect(actions.refresh)
+        for signal in (views.moved, selection.changed, selection.current_changed):
+            signal.connect(actions.refresh)
         actions.attach_grid(self.grid)

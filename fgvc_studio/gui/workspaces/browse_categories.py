@@ -105,6 +105,7 @@ class BrowseCategories(QObject):
         tree.merge_requested.connect(self._merge)
         tree.remove_requested.connect(lambda c: self._try(lambda: labelling.remove_category(c)))
         tree.favourite_requested.connect(self._set_favourite)
+        tree.grow_requested.connect(lambda c: self._context.grow(category=c))
         favourites.label_requested.connect(control.label)
         favourites.slot_set.connect(self._set_favourite)
         favourites.items_dropped.connect(lambda ids, category: control.label(category, ids))

@@ -1,0 +1,163 @@
+"""Items that were left out of the search because they probably belong to a known category."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+)
+
+from fgvc_studio.gui.selection import Selection
+from fgvc_studio.gui.widgets.category_swatch import swatch
+from fgvc_studio.gui.widgets.member_grid import SectionGrid
+from fgvc_studio.gui.widgets.thumbnails import Thumbnails
+
+Ids = NDArray[np.int64]
+_CATEGORY = Qt.ItemDataRole.UserRole
+_NONE: Ids = np.empty(0, np.int64)
+
+
+class KnownQueue(QFrame):
+    """Categories at the left, the items that probably belong to the chosen one at the right.
+
+    Both signals carry the category and the items: those ticked, or all shown when none is.
+    """
+
+    accepted = Signal(int, object)
+    rejected = Signal(int, object)
+    left = Signal()
+
+    def __init__(
+        self,
+        selection: Selection,
+        thumbnails: Thumbnails,
+        category_name: Callable[[int], str],
+    ) -> None:
+        super().__init__()
+        self._selection = selection
+        self._category_name = category_name
+        self._queue: dict[int, Ids] = {}
+        self.title = QLabel(self.tr("Probably known"))
+        self.title.setProperty("role", "title")
+        self.text = QLabel(
+            self.tr(
+                "These were left out of the search for new groups, because they look like a "
+                "category that is there. Tick some to decide on them alone."
+            ),
+            wordWrap=True,
+        )
+        self.text.setProperty("role", "muted")
+        self.list = QListWidget()
+        self.list.setObjectName("knownList")
+        self.list.setFixedWidth(250)
+        self.list.setAccessibleName(self.tr("Probably known, by category"))
+        self.grid = SectionGrid(selection, thumbnails, client="known", tile=112)
+        self.grid.set_empty_text(self.tr("Nothing left here."))
+        self.yes = QPushButton()
+        self.yes.setProperty("role", "primary")
+        self.no = QPushButton()
+        self.back = QPushButton(self.tr("Back to the clusters"))
+        self._build()
+        self.list.currentRowChanged.connect(lambda _row: self._show_category())
+        selection.changed.connect(self._say)
+        self.yes.clicked.connect(self.accept)
+        self.no.clicked.connect(self.reject)
+        self.back.clicked.connect(self.left)
+        self._say()
+
+    @property
+    def category(self) -> int:
+        """The chosen category, 0 for none."""
+        item = self.list.currentItem()
+        return int(item.data(_CATEGORY)) if item else 0
+
+    def set_queue(self, queue: Mapping[int, Ids]) -> None:
+        """Show what waits, most items first; the chosen category stays chosen."""
+        before, row = self.category, self.list.currentRow()
+        self._queue = dict(sorted(queue.items(), key=lambda pair: -len(pair[1])))
+        self.list.blockSignals(True)
+        self.list.clear()
+        for category_id, ids in self._queue.items():
+            text = f"{self._category_name(category_id)}   {len(ids):,}"
+            item = QListWidgetItem(QIcon(swatch(category_id - 1, 12)), text, self.list)
+            item.setData(_CATEGORY, category_id)
+        at = list(self._queue).index(before) if before in self._queue else min(
+            max(row, 0), len(self._queue) - 1
+        )  # fmt: skip
+        self.list.setCurrentRow(at)
+        self.list.blockSignals(False)
+        self._show_category()
+
+    def acting(self) -> Ids:
+        """Ticked items of those shown, all when none is."""
+        shown = self._queue.get(self.category, _NONE)
+        ticked = shown[self._selection.contains(shown)]
+        return ticked if len(ticked) else shown
+
+    def accept(self) -> None:
+        """They are of that category."""
+        if self.category and len(self.acting()):
+            self.accepted.emit(self.category, self.acting())
+
+    def reject(self) -> None:
+        """They are not."""
+        if self.category and len(self.acting()):
+            self.rejected.emit(self.category, self.acting())
+
+    def _show_category(self) -> None:
+        ids = self._queue.get(self.category, _NONE)
+        self.grid.show_parts([("", ids)], to_top=True)
+        self._say()
+
+    def _say(self) -> None:
+        shown = self._queue.get(self.category, _NONE)
+        n, name = len(self.acting()), self._category_name(self.category) if self.category else ""
+        every = n == len(shown)
+        self.yes.setEnabled(n > 0)
+        self.no.setEnabled(n > 0)
+        if not n:
+            self.yes.setText(self.tr("Yes"))
+            self.no.setText(self.tr("No"))
+            return
+        count = f"{n:,}"
+        self.yes.setText(
+            self.tr("Label all {n} as {name}  (A)").format(n=count, name=name)
+            if every
+            else self.tr("Label {n} as {name}  (A)").format(n=count, name=name)
+        )
+        self.no.setText(self.tr("Not {name}: back to the pool  (X)").format(name=name))
+
+    def _build(self) -> None:
+        head = QVBoxLayout()
+        head.setContentsMargins(14, 10, 14, 8)
+        head.setSpacing(4)
+        head.addWidget(self.title)
+        head.addWidget(self.text)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(14, 8, 14, 10)
+        foot.setSpacing(8)
+        foot.addWidget(self.back)
+        foot.addStretch(1)
+        foot.addWidget(self.no)
+        foot.addWidget(self.yes)
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addLayout(head)
+        right.addWidget(self.grid, 1)
+        right.addLayout(foot)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.list)
+        row.addLayout(right, 1)
