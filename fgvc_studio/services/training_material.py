@@ -39,7 +39,7 @@ class Snapshot:
     splits : ndarray (n,) uint8
     hashes : ndarray (n,) int64
     names : dict
-        Category id -> name, of the categories used.
+        Category id -> name, of the categories used and of those too small for it.
     embedded : ndarray (N,) int64
         Items that the frozen space held.
     """
@@ -165,18 +165,26 @@ def chosen_items(
     return (rows + 1).astype(np.int64)
 
 
-def snapshot(studio: Studio, item_ids: Ids, base: str) -> Snapshot:
-    """How things stand now for the items of a run."""
+def snapshot(studio: Studio, item_ids: Ids, base: str, every: Ids | None = None) -> Snapshot:
+    """How things stand now for the items of a run.
+
+    Parameters
+    ----------
+    every : ndarray int64, optional
+        Those items, and others whose categories are to be named though they are too small.
+    """
     columns = studio.catalogue.columns
     rows = item_ids - 1
-    categories = usable_labels(studio)[rows]
+    usable = usable_labels(studio)
+    categories = usable[rows]
+    named = categories if every is None else usable[every - 1]
     image_ids, hashes = studio.store.images.hashes()
     return Snapshot(
         item_ids,
         categories,
         columns.split[rows].astype(np.uint8),
         hashes[np.searchsorted(image_ids, columns.image_ids[rows])],
-        {int(c): studio.catalogue.name(int(c)) for c in np.unique(categories) if c},
+        {int(c): studio.catalogue.name(int(c)) for c in np.unique(named) if c},
         np.array(studio.exploring.space(base).item_ids),
     )
 
