@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fgvc_studio import __version__
 from fgvc_studio.domain.records import Progress, Split
@@ -105,6 +106,8 @@ class Concluding:
             self._studio, run.base_space, run.space, learned=learned
         )
         found = Outcome(compared, list(getattr(job.trainer, "notes", ())))
+        if job.method.uses_labels:
+            found.notes += _left_out(job, np.unique(job.material.categories))
         told = getattr(job.trainer, "findings", lambda: None)()
         if told is None:
             return found
@@ -143,11 +146,7 @@ class Concluding:
         model = job.made.model
         known = np.array(model.category_ids, np.int64)
         class_of = {int(category): k for k, category in enumerate(known)}
-        notes = []
-        missing = [n for c, n in kept.names.items() if c not in class_of]
-        if missing:
-            shown = ", ".join(missing[:5]) + (" and more" if len(missing) > 5 else "")
-            notes.append(f"{len(missing)} categories with too few images were left out: {shown}.")
+        notes = _left_out(job, known)
         given = training_material.usable_labels(self._studio)
         split = self._studio.catalogue.columns.split
         test = np.flatnonzero((split == Split.TEST) & np.isin(given, known)) + 1
@@ -236,3 +235,12 @@ class Concluding:
             notes=(*notes, *found.notes),
             findings=found.findings,
         )
+
+
+def _left_out(job: Job, known: NDArray[np.int64]) -> list[str]:
+    """A note on categories that are not among those learned."""
+    names = [name for category, name in job.material.names.items() if category not in known]
+    if not names:
+        return []
+    shown = ", ".join(names[:5]) + (" and more" if len(names) > 5 else "")
+    return [f"{len(names)} categories with too few images were left out: {shown}."]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Ids = NDArray[np.int64]
 Floats = NDArray[np.floating]
 LEAST = 5
-"""Fewer items are not scored."""
+"""Fewer items do not make a card."""
 NOTHING = (
     "There are no labelled items that were not learned from, so the classifier cannot be judged; "
     "keep some in the split test."
@@ -149,7 +149,7 @@ def compared(
     """
     from fgvc_studio.analysis import intervals, probes
 
-    if len(found.truth) < LEAST:
+    if not len(found.truth):
         return Comparison(protocol, NOTHING)
     space = studio.exploring.space(run.base_space)
     rows, own = space.rows_of(gallery), space.rows_of(found.item_ids)

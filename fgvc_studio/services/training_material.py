@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import LabelSource, Mark, Progress, Split
 from fgvc_studio.methods.registry import LABELLED
-from fgvc_studio.services.counting import Counter
+from fgvc_studio.services.counting import Counter, Grouper
 from fgvc_studio.store.arrays import write_atomic
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Snapshot:
     splits : ndarray (n,) uint8
     hashes : ndarray (n,) int64
     names : dict
-        Category id -> name, of the categories used.
+        Category id -> name, of the categories used and of those too small for it.
     embedded : ndarray (N,) int64
         Items that the frozen space held.
     """
@@ -165,18 +165,26 @@ def chosen_items(
     return (rows + 1).astype(np.int64)
 
 
-def snapshot(studio: Studio, item_ids: Ids, base: str) -> Snapshot:
-    """How things stand now for the items of a run."""
+def snapshot(studio: Studio, item_ids: Ids, base: str, every: Ids | None = None) -> Snapshot:
+    """How things stand now for the items of a run.
+
+    Parameters
+    ----------
+    every : ndarray int64, optional
+        Those items, and others whose categories are to be named though they are too small.
+    """
     columns = studio.catalogue.columns
     rows = item_ids - 1
-    categories = usable_labels(studio)[rows]
+    usable = usable_labels(studio)
+    categories = usable[rows]
+    named = categories if every is None else usable[every - 1]
     image_ids, hashes = studio.store.images.hashes()
     return Snapshot(
         item_ids,
         categories,
         columns.split[rows].astype(np.uint8),
         hashes[np.searchsorted(image_ids, columns.image_ids[rows])],
-        {int(c): studio.catalogue.name(int(c)) for c in np.unique(categories) if c},
+        {int(c): studio.catalogue.name(int(c)) for c in np.unique(named) if c},
         np.array(studio.exploring.space(base).item_ids),
     )
 
@@ -189,8 +197,8 @@ def material(studio: Studio, kept: Snapshot, base: str, folder: Path) -> Materia
     rows = space.rows_of(kept.embedded)
     whole = len(rows) == len(space.vectors) and bool((rows == np.arange(len(rows))).all())
     vectors = space.vectors if whole else space.vectors[rows[rows >= 0]]
-    counter = Counter(studio, folder)
-    return Material(kept.categories, kept.names, kept.splits, kept.hashes, vectors, counter)
+    helpers = Counter(studio, folder), Grouper(studio)
+    return Material(kept.categories, kept.names, kept.splits, kept.hashes, vectors, *helpers)
 
 
 def frozen_space(studio: Studio, space: str | None) -> Generator[Progress, None, str]:

@@ -30,7 +30,7 @@ RESUME = "resume.safetensors"
 LARGE, SMALL = "global", "local"
 LOCAL_SIZE = 96
 _SAMPLE = 256
-_WHITEN_FROM, _WHITEN_PART = 2000, 64
+_WHITEN_FROM, _PART = 2000, 64
 
 
 class CmdTrainer:
@@ -198,8 +198,8 @@ class CmdTrainer:
         self.split.rest.to(device)
         order = np.random.default_rng(self.seed).permutation(len(self._usable))[:_WHITEN_FROM]
         parts = []
-        for at in range(0, len(order), _WHITEN_PART):
-            rows = order[at : at + _WHITEN_PART]
+        for at in range(0, len(order), _PART):
+            rows = order[at : at + _PART]
             every = torch.arange(views).expand(len(rows), -1)
             features = self.split.rest(self._fetch(rows, every, every[:, :0], -1)[0])
             if self.config.pool == "cls":

@@ -10,35 +10,31 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fgvc_studio.analysis.matching import kept_ids, matched_pairs
+from fgvc_studio.methods.crkd.helpers import Group
 from fgvc_studio.methods.crkd.model import CrkdNetwork
 
 __all__ = ["grouped", "kept_ids", "matched_pairs", "start_at_centres"]
 _STARTS = 5
-_LEAST_FOR_UMAP = 64
 
 
-def grouped(features: Tensor, count: int, rule: str, seed: int = 0) -> Tensor:
-    """Groups (M,) int64 of the pool by k-means, numbered from 0.
-
-    With ``umap``, of three layouts in 10 dimensions the groups that agree best with those of the
-    others; pools too small for a layout get plain k-means.
+def grouped(
+    features: Tensor, count: int, rule: str, seed: int = 0, group: Group | None = None
+) -> Tensor:
+    """Groups (M,) int64 of the pool, numbered from 0: see `frozen_groups.agreed_groups`.
 
     Parameters
     ----------
     features : Tensor (M, d)
     rule : str
         ``kmeans`` or ``umap``.
+    group : callable, optional
+        Does the same elsewhere.
     """
-    from sklearn.metrics import adjusted_rand_score
-
     from fgvc_studio.analysis import frozen_groups
 
     units = F.normalize(features.float(), dim=1).cpu().numpy()
-    if rule == "kmeans" or len(units) <= _LEAST_FOR_UMAP:
-        return torch.from_numpy(frozen_groups.kmeans_runs(units, count, 1, seed)[0]).long()
-    runs = frozen_groups.umap_kmeans_runs(units, count, frozen_groups.LAYOUTS, seed)
-    agreement = [sum(adjusted_rand_score(a, b) for b in runs) for a in runs]
-    return torch.from_numpy(runs[int(np.argmax(agreement))]).long()
+    found = (group or frozen_groups.agreed_groups)(units, count, rule, seed)
+    return torch.from_numpy(np.asarray(found, np.int64))
 
 
 @torch.no_grad()
