@@ -16,6 +16,7 @@ Ids = NDArray[np.int64]
 TAU = 0.1
 """Temperature of memberships and relations (methods of Cr-KD, section 8)."""
 NEIGHBOURS = 10
+LEAST_HALVED, LEAST_PART = 12, 0.15
 DIMS = 64
 """Principal directions kept: as good for neighbours of photos, and much faster."""
 
@@ -119,6 +120,20 @@ def parts(vectors: Floats, count: int = 2, seed: int = 0) -> tuple[Ids, float]:
     cosines[np.arange(len(data)), found] = -2
     a, b = 1 - own, 1 - cosines.max(1)
     return found, float(((b - a) / np.maximum(np.maximum(a, b), 1e-9)).mean())
+
+
+def halves(vectors: Floats, seed: int = 0) -> float:
+    """How much the two k-means halves of one cluster run into each other (`likeness`), 0 .. 1.
+
+    Near 0 the cluster holds two kinds. 1 for few items, or where one half is a handful.
+    """
+    if len(vectors) < LEAST_HALVED:
+        return 1.0
+    found = clustering.kmeans(vectors, 2, seed, starts=3).astype(np.int64)
+    smaller = int((found == 1).sum())
+    if smaller < max(4, LEAST_PART * len(vectors)):
+        return 1.0
+    return float(likeness(vectors, found, 2)[0, 1])
 
 
 def likeness(vectors: Floats, cluster: Ids, count: int) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
 METHODS = ("kmeans", "umap-kmeans", "hdbscan", "guided", "guided-hdbscan")
+MANY = 20
 RUNS = 4
 LAYOUTS = 2
 _EXACT = 20_000_000
@@ -57,8 +58,28 @@ def discriminants(vectors: Floats, known: Floats, labels: Ids) -> Floats:
     components = probes.pca_space(np.concatenate([known, vectors]))
     names, counts = np.unique(labels, return_counts=True)
     rows = np.flatnonzero(np.isin(labels, names[counts > 1]))  # one item has no spread
-    made = probes.lda_space(components, rows, labels[rows])
+    made = guided(components, rows, labels)
     return np.ascontiguousarray(made[len(known) :], np.float32)
+
+
+def guided(components: Floats, rows: Ids, labels: Ids, dims: int = probes.LDA_DIMS) -> Floats:
+    """All rows ``(N, E)`` in the directions that tell the categories of some apart.
+
+    Few categories give few directions, too few for what they do not know; below 20 the
+    components stand beside them.
+
+    Parameters
+    ----------
+    components : ndarray (N, D) float32
+        From `probes.pca_space`.
+    rows : ndarray (m,) int64
+        Rows to learn from.
+    labels : ndarray (N,) or longer than the last row, int64
+    """
+    made = probes.lda_space(components, rows, labels[rows], dims)
+    if len(np.unique(labels[rows])) < MANY:
+        made = probes.unit(np.concatenate([components, made], 1))
+    return np.ascontiguousarray(made, np.float32)
 
 
 def group(

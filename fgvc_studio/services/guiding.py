@@ -85,7 +85,7 @@ class Guiding:
             return self._made[name]
 
     def _make(self, opened: EmbeddingSpace) -> Guided:
-        from fgvc_studio.analysis import probes
+        from fgvc_studio.analysis import grouping
 
         ids = np.asarray(opened.item_ids[opened.item_ids <= self._studio.catalogue.n], np.int64)
         labels = self._studio.catalogue.category[ids - 1].astype(np.int64)
@@ -96,8 +96,8 @@ class Guiding:
             return Guided(ids, np.asarray(opened.vectors[: len(ids)], np.float32), False)
         if len(rows) > MOST_FITTED:
             rows = np.sort(np.random.default_rng(0).choice(rows, MOST_FITTED, replace=False))
-        made = probes.lda_space(self._reduced(opened, len(ids)), rows, labels[rows], DIMS)
-        return Guided(ids, np.ascontiguousarray(made, np.float32), True)
+        made = grouping.guided(self._reduced(opened, len(ids)), rows, labels, DIMS)
+        return Guided(ids, made, True)
 
     def _reduced(self, opened: EmbeddingSpace, count: int) -> Floats:
         """Principal components of the first `count` rows, kept."""
@@ -123,7 +123,7 @@ class Guiding:
         UserError
             Fewer than three categories with four named items.
         """
-        from fgvc_studio.analysis import conformal, probes
+        from fgvc_studio.analysis import conformal, grouping
 
         ids = opened.item_ids[opened.item_ids <= self._studio.catalogue.n]
         labels = self._studio.catalogue.category[ids - 1].astype(np.int64)
@@ -140,7 +140,7 @@ class Guiding:
         teach, check = np.sort(rows[::2]), np.sort(rows[1::2])
         with self._lock:
             reduced = self._reduced(opened, len(ids))
-        made = probes.lda_space(reduced, teach, labels[teach], DIMS)
+        made = grouping.guided(reduced, teach, labels, DIMS)
         index = np.searchsorted(names, labels)
         at = np.searchsorted(ids, items)
         scored = [

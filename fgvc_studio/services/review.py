@@ -344,15 +344,15 @@ class Review(ReviewActs):
         view = self._chosen(discovery)
         if view is None:
             return []
-        standing = [c.id for c in view.clusters() if c.size and c.state != ClusterState.REJECTED]
+        standing = sorted(
+            c.id for c in view.clusters() if c.size and c.state != ClusterState.REJECTED
+        )
         at = np.flatnonzero(np.isin(view.cluster, standing))
         vectors = view.vectors(view.items[at])
         if vectors is None or len(standing) < 2:
             return []
-        index = np.searchsorted(standing, view.cluster[at]) if standing == sorted(standing) else (
-            np.array([standing.index(c) for c in view.cluster[at].tolist()])
-        )  # fmt: skip
-        scores = cq.likeness(cq.compact(vectors), index.astype(np.int64), len(standing))
+        index = np.searchsorted(standing, view.cluster[at]).astype(np.int64)
+        scores = cq.likeness(cq.compact(vectors), index, len(standing))
         scores *= self._alike(view, standing)
         pairs = [
             (standing[a], standing[b], float(scores[a, b]))

@@ -110,6 +110,7 @@ def completed(studio: Studio, found: Found, seed: int = 0) -> Generator[Progress
         "curve": np.asarray(found.curve, np.float64).reshape(-1, 2),
         "quality": kept(np.empty(0, np.float32)),
         "fits": np.full(count, np.nan, np.float32),
+        "halves": np.ones(count, np.float32),
     }
     space = space_of(studio, found.space)
     if space is None:
@@ -137,6 +138,8 @@ def _from_space(
         member = cq.membership(data, cluster, count)
         facts["confidence"][inside], facts["margin"][inside] = member.confidence, member.margin
         facts["runner_up"][inside] = member.runner_up
+    for k in range(count):
+        facts["halves"][k] = cq.halves(data[cluster == k], seed)
     facts["quality"][inside] = cq.quality(data, cluster, count, seed)
     yield Progress(1, 2, "Comparing with known categories")
     known = known_of(studio, space)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
 NEAREST = 5
+APART = 0.15
+WHOLE = 0.8
+TWO_KINDS = "Looks like two kinds: try a split."
 _FEW = 4
 """A boundary member is among the quarter with the least margin."""
 _PER_ITEM = ("confidence", "margin", "agreement", "quality")
@@ -114,6 +117,8 @@ class DiscoveryView:
         means = {name: _averages(values, index, len(self.ids)) for name, values in
                  self.values.items()}  # fmt: skip
         warnings = self._warner.all(self, index, sizes, means)
+        for i in self._two_kinds(sizes):
+            warnings[i] += (TWO_KINDS,)
         purities = self._purities(means["quality"])
         found = []
         for i, cluster in enumerate(self.ids.tolist()):
@@ -134,6 +139,17 @@ class DiscoveryView:
                 )
             )  # fmt: skip
         return sorted(found, key=lambda c: (c.number, c.id))
+
+    def _two_kinds(self, sizes: Ids) -> list[int]:
+        """Clusters, still nearly as they were proposed, whose halves hardly touch."""
+        apart = self.facts["halves"] < APART
+        proposed = np.bincount(self.facts["cluster"], minlength=len(apart))
+        rows = [self.rows[c].row for c in self.ids.tolist()]
+        return [
+            i
+            for i, row in enumerate(rows)
+            if apart[row] and WHOLE * proposed[row] <= sizes[i] <= proposed[row]
+        ]
 
     def _of_row(self, name: str, row: int) -> float:
         values = self.facts[name]

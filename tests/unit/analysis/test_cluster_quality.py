@@ -83,6 +83,14 @@ def test_halves_of_a_blob_are_alike_and_different_blobs_are_not():
     np.testing.assert_array_equal(table, table.T)
 
 
+def test_halves_of_two_kinds_hardly_touch():
+    two, _ = blobs(2, 20, noise=0.3)
+    assert cq.halves(cq.compact(two)) < 0.1
+    one, _ = blobs(1, 40, noise=0.7)
+    assert cq.halves(cq.compact(one)) > 0.3
+    assert cq.halves(two[:6]) == 1.0
+
+
 def test_like_stands_beside_like():
     vectors, truth = blobs(3, 10, noise=0.2)
     shuffled = np.random.default_rng(0).permutation(30)

@@ -200,7 +200,8 @@ def test_small_and_unsure_clusters_are_told(made):
     confidence = np.where(cluster == 1, 0.1, 0.9).astype(np.float32)
     studio.review.propose(Found("x", "", "blobs", items, cluster, confidence=confidence))
     large, small = studio.review.clusters()
-    assert any(w.startswith("Small: 1") for w in small.warnings) and not large.warnings
+    assert any(w.startswith("Small: 1") for w in small.warnings)
+    assert large.warnings == ("Looks like two kinds: try a split.",)
     assert any(w.startswith("Low confidence") for w in small.warnings)
 
 
@@ -351,6 +352,8 @@ def test_splitting_two_categories_apart(made):
     mixed = ids_of(studio)[1]
     groups = studio.review.split_preview(mixed)
     ordered = studio.review.members(mixed, 1).ordered
+    assert "Looks like two kinds: try a split." in studio.review.cluster(mixed).warnings
+    assert not studio.review.clusters()[0].warnings
     for g in (0, 1):
         assert len(set(truth[ordered[groups == g] - 1])) == 1
     studio.review.split(mixed, groups)
