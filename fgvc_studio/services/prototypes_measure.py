@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.analysis import localisation, prototype_metrics
+from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Progress, Split
 from fgvc_studio.services.prototypes_cache import Activations
 from fgvc_studio.services.prototypes_open import Frame, Opened
@@ -120,7 +121,13 @@ def measure(opened: Opened) -> Generator[Progress, None, Measures]:
     )
     buffer = io.BytesIO()
     np.savez(buffer, **{f.name: getattr(made, f.name) for f in fields(Measures)})
-    write_atomic(opened.folder / "activations" / FILE, buffer.getvalue())
+    try:
+        write_atomic(opened.folder / "activations" / FILE, buffer.getvalue())
+    except OSError as error:
+        raise UserError(
+            f"What was measured of {opened.name} cannot be written: {error.strerror}.",
+            "Check the rights of the project folder and the space on its disk.",
+        ) from error
     return made
 
 
