@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,14 @@ from fgvc_studio.domain.prototypes import (
 )
 from fgvc_studio.domain.records import Progress
 from fgvc_studio.domain.runs import TrainingRun
+from fgvc_studio.methods.st_protopnet import bundle as bundles
 from fgvc_studio.services import (
     prototypes_compare,
     prototypes_derive,
     prototypes_evidence,
+    prototypes_plate,
     prototypes_prepare,
+    prototypes_report,
     prototypes_suggest,
     prototypes_table,
     prototypes_verdicts,
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 SETTING = "prototypes"
-_KEPT = 3
+_KEPT = 6
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
@@ -115,9 +119,10 @@ class Prototypes:
         """
         with self._lock:
             name = run or self.current()
-            if name in self._opened:
-                self._opened.move_to_end(name)
-                return self._opened[name]
+            kept = self._opened.pop(name, None)
+            if kept is not None and (kept.folder / bundles.FACTS).is_file():
+                self._opened[name] = kept
+                return kept
             if not name:
                 raise UserError(
                     "No run of this project has prototypes.", f"Train one: train {METHOD} PROJECT."
@@ -253,6 +258,18 @@ class Prototypes:
         opened = self.opened(run)
         return prototypes_table.effects(
             opened, self.bans(opened.name) if off is None else off, against
+        )
+
+    # ---- on paper --------------------------------------------------------------------------
+    def plate(self, run: str, category_id: int, out: Path) -> Path:
+        """The identification plate of a category as PDF, PNG or SVG, by the suffix."""
+        return prototypes_plate.plate(self.opened(run), self.table(run), category_id, out)
+
+    def report(self, run: str, out: Path) -> Generator[Progress, None, list[Path]]:
+        """The audit report: HTML, CSV, JSON and pictures in a folder; gives the files."""
+        opened = self.opened(run)
+        return prototypes_report.report(
+            opened, self.table(opened.name), self.bans(opened.name), out
         )
 
     # ---- suggestions -----------------------------------------------------------------------
