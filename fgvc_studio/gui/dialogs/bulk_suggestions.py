@@ -53,6 +53,7 @@ class BulkSuggestions(QDialog):
         self._context = context
         self._key = f"bulk suggestions {next(_numbers)}"
         self._job: Job | None = None
+        self._closed = False
         self.bulk: Bulk | None = None
         self._bounds: list[float] = []
         self.setWindowTitle(self.tr("Accept suggestions in bulk"))
@@ -244,6 +245,9 @@ class BulkSuggestions(QDialog):
         self.accept()
 
     def _let_go(self, _result: int) -> None:
+        if self._closed:
+            return
+        self._closed = True
         jobs = self._context.jobs
         jobs.changed.disconnect(self._progress)
         jobs.ended.disconnect(self._progress)
