@@ -44,7 +44,7 @@ def accept(qtbot, window, browse, item) -> None:
     window.selection.set(np.array([item]))
     window.selection.set_current(item)
     pane = browse.inspector.pane
-    qtbot.waitUntil(lambda: pane.item_id == item and bool(pane.suggestions.rows), timeout=SOON)
+    qtbot.waitUntil(lambda: pane.item_id == item and bool(pane.suggestions.rows), timeout=LONG)
     browse.grid.setFocus()
     qtbot.keyClick(focused(qtbot, window), Qt.Key.Key_A)
 
