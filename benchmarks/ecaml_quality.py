@@ -145,7 +145,9 @@ def trained(a, config, backbone, pictures, labels, frozen, everyone, seed, cache
         facts = {
             "looks": trainer.results["trained"]["looks"],
             "hidden map@r": round(hidden.metrics["map@r"]["value"], 4),
-            "hidden lda": round(hidden.baseline["map@r lda"]["value"], 4),
+            "hidden - lda": [
+                round(hidden.difference["map@r - lda"][k], 4) for k in ("low", "high")
+            ],
             "views_s": round(filled),
             "run_s": round(seconds),
             "cpu_s": round(time.process_time() - cpu),

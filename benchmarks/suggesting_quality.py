@@ -56,7 +56,10 @@ def main():
 
 def summed(columns):
     names = ("chosen", "chosen of named classes", "error", "error in named classes", "categories")
-    return {n: np.round([np.mean(c), np.std(c)], 4).tolist() for n, c in zip(names, columns)}
+    return {
+        n: np.round([np.mean(c), np.std(c)], 4).tolist()
+        for n, c in zip(names, columns, strict=True)
+    }
 
 
 def measured(a, rows, classes, y, foreign, named, frozen):

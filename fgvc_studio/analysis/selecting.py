@@ -147,23 +147,41 @@ def calibrate(found: Scored, labels: Ints) -> Calibration:
     labels : ndarray (n,) int64
         True names.
     """
-    from sklearn.isotonic import IsotonicRegression
-
     right = (found.best == labels).astype(np.float64)
     if not len(right):
         return Calibration(np.array([0.0, 1.0]), np.array([_LEAST, 0.5]), {})
-    curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-    fitted = curve.fit_transform(found.score, right)
-    base = _odds(np.clip(fitted, _LEAST, _MOST))
+    knots, values = isotonic(found.score, right)
+    base = _odds(np.clip(np.interp(found.score, knots, values), _LEAST, _MOST))
     offsets = {}
     for name in np.unique(found.best[found.best >= 0]):
         mine = found.best == name
         offsets[int(name)] = _shift(base[mine], right[mine])
-    return Calibration(
-        np.asarray(curve.X_thresholds_, np.float64),
-        np.asarray(curve.y_thresholds_, np.float64),
-        offsets,
-    )
+    return Calibration(knots, values, offsets)
+
+
+def isotonic(x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
+    """The rising curve of least squares, by pooling neighbours that fall.
+
+    Returns
+    -------
+    knots, values : ndarray (m,) float64
+        Ends of its level pieces, for linear interpolation.
+    """
+    order = np.lexsort((y, x))
+    sums: list[float] = []
+    counts: list[int] = []
+    for value in y[order].tolist():
+        total, count = value, 1
+        while sums and sums[-1] * count >= total * counts[-1]:
+            total, count = total + sums.pop(), count + counts.pop()
+        sums.append(total)
+        counts.append(count)
+    ends = np.cumsum(counts)
+    starts = ends - np.array(counts)
+    levels = np.array(sums) / np.array(counts)
+    rising = x[order]
+    knots = np.stack([rising[starts], rising[ends - 1]], 1).ravel()
+    return knots, np.repeat(levels, 2)
 
 
 def _shift(odds: Doubles, right: Doubles) -> float:

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 _numbers = itertools.count(1)
 Found = tuple[Bulk, list[float]]
 _DEFAULT, _MOST = 5.0, 20.0
+_TABLE = 380
 
 
 class BulkSuggestions(QDialog):
@@ -53,6 +53,7 @@ class BulkSuggestions(QDialog):
         self._context = context
         self._key = f"bulk suggestions {next(_numbers)}"
         self._job: Job | None = None
+        self._closed = False
         self.bulk: Bulk | None = None
         self._bounds: list[float] = []
         self.setWindowTitle(self.tr("Accept suggestions in bulk"))
@@ -77,9 +78,13 @@ class BulkSuggestions(QDialog):
         self.error.setAccessibleName(self.tr("Allowed error in each category"))
         self.error.setKeyboardTracking(False)
         self.error.valueChanged.connect(self.look)
-        form = QFormLayout()
-        form.addRow(self.tr("Allowed error in each category"), self.error)
-        column.addLayout(form)
+        top = QHBoxLayout()
+        asks = QLabel(self.tr("Allowed error in each category"))
+        asks.setBuddy(self.error)
+        top.addWidget(asks)
+        top.addWidget(self.error)
+        top.addStretch(1)
+        column.addLayout(top)
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.summary.setTextFormat(Qt.TextFormat.PlainText)
@@ -99,7 +104,7 @@ class BulkSuggestions(QDialog):
                 self.tr("Named"),
             ),
         )
-        self.table.setMaximumWidth(400)
+        self.table.setFixedWidth(_TABLE)
         middle.addWidget(self.table)
         right = QVBoxLayout()
         self.about = QLabel(
@@ -244,6 +249,9 @@ class BulkSuggestions(QDialog):
         self.accept()
 
     def _let_go(self, _result: int) -> None:
+        if self._closed:
+            return
+        self._closed = True
         jobs = self._context.jobs
         jobs.changed.disconnect(self._progress)
         jobs.ended.disconnect(self._progress)

@@ -158,12 +158,12 @@ class ReportTable(QWidget):
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show these."""
+        self.table.setVisible(bool(rows))  # before the rows come: hidden columns get no width
+        self.empty.setVisible(not rows)
         self.table.setSortingEnabled(False)
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.model.set_rows(rows)
         self.table.setSortingEnabled(True)
-        self.table.setVisible(bool(rows))
-        self.empty.setVisible(not rows)
 
     def _current(self, index: QModelIndex, _before: QModelIndex) -> None:
         if index.isValid():

@@ -110,3 +110,15 @@ def test_the_error_stays_below_the_bound_on_average():
         pick = selecting.chosen(p, 0.2)
         errors.append(0 if not pick.any() else np.mean(~right[new][pick]))
     assert np.mean(errors) < 0.2 + 2 * np.std(errors) / np.sqrt(len(errors))
+
+
+def test_the_rising_curve_is_that_of_scikit_learn():
+    from sklearn.isotonic import IsotonicRegression
+
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=200)
+    y = (rng.uniform(size=200) < x).astype(float)
+    knots, values = selecting.isotonic(x, y)
+    assert (np.diff(knots) >= 0).all() and (np.diff(values) >= 0).all()
+    theirs = IsotonicRegression().fit_transform(x, y)
+    np.testing.assert_allclose(np.interp(x, knots, values), theirs, atol=1e-9)
