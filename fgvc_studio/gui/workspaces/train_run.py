@@ -248,6 +248,10 @@ class TrainRunPage(QWidget):
     def _at_rest(self, run: TrainingRun) -> str:
         if run.state is RunState.RUNNING:
             fault = self._control.fault(run.id)
+            if run.total and run.step >= run.total:
+                return f"{fault} " * bool(fault) + self.tr(
+                    "The training is done; what is left is to make the result of it."
+                )
             return f"{fault} " * bool(fault) + self.tr(
                 "Stopped after {step} of {total} steps, {time} at work. It can go on from there."
             ).format(
