@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Estimator = Callable[[NDArray[np.float32], NDArray[np.int64], str], Any]
-"""See `methods.crkd.stages.Count`."""
+"""See `methods.crkd.helpers.Count`."""
+Grouper = Callable[[NDArray[np.float32], int, str, int], NDArray[np.int64]]
+"""See `methods.crkd.helpers.Group`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Material:
         Frozen vectors of all items of the project, l2-normalised.
     estimator : callable, optional
         Tells the number of new categories; the method's own way without it.
+    grouper : callable, optional
+        Groups vectors; likewise.
     """
 
     categories: NDArray[np.int64]
@@ -39,3 +43,4 @@ class Material:
     hashes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     everything: NDArray[np.float32] | None = None
     estimator: Estimator | None = None
+    grouper: Grouper | None = None

@@ -145,11 +145,13 @@ def _st_protopnet_trainer(*parts: Any, **options: Any) -> Trainer:
 
 
 def _crkd_trainer(*parts: Any, **options: Any) -> Trainer:
-    from fgvc_studio.methods.crkd.trainer import CrkdTrainer, counted
+    from fgvc_studio.methods.crkd.helpers import counted
+    from fgvc_studio.methods.crkd.trainer import CrkdTrainer
 
     *common, material = parts
     labels = np.where(material.categories > 0, material.categories, -1).astype(np.int64)
-    return CrkdTrainer(*common, labels=labels, count=material.estimator or counted, **options)
+    count, group = material.estimator or counted, material.grouper
+    return CrkdTrainer(*common, labels=labels, count=count, group=group, **options)
 
 
 def _cmd_embedder(folder: Path, backbone: Backbone) -> Embedder:

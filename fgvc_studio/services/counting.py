@@ -1,4 +1,4 @@
-"""Estimating the number of new categories for a run, in the helper process."""
+"""What a run leaves to the helper process: counting new categories, grouping items."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Counter:
     def __call__(
         self, vectors: NDArray[np.float32], labels: NDArray[np.int64], rule: str
     ) -> Generator[Progress, None, tuple[int, int, int]]:
-        """See `methods.crkd.stages.Count`.
+        """See `methods.crkd.helpers.Count`.
 
         Raises
         ------
@@ -85,6 +85,28 @@ class Counter:
             class_count.calibrate, vectors[known], labels[known], title="Testing on known ones"
         )
         return [int(made.truth), int(made.estimate.count)]
+
+
+class Grouper:
+    """Groups by `analysis.frozen_groups`, in the helper process: UMAP would hold up the window."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    def __call__(
+        self, vectors: NDArray[np.float32], count: int, rule: str, seed: int
+    ) -> NDArray[np.int64]:
+        """See `methods.crkd.helpers.Group`."""
+        from fgvc_studio.analysis import frozen_groups
+
+        job = self._studio.exploring.lane().run(
+            frozen_groups.agreed_groups, vectors, count, rule, seed, title="Grouping"
+        )
+        while True:
+            try:
+                next(job)
+            except StopIteration as end:
+                return np.asarray(end.value, np.int64)
 
 
 def curve(folder: Path) -> Curve:

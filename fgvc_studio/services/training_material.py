@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import LabelSource, Mark, Progress, Split
 from fgvc_studio.methods.registry import LABELLED
-from fgvc_studio.services.counting import Counter
+from fgvc_studio.services.counting import Counter, Grouper
 from fgvc_studio.store.arrays import write_atomic
 
 if TYPE_CHECKING:
@@ -189,8 +189,8 @@ def material(studio: Studio, kept: Snapshot, base: str, folder: Path) -> Materia
     rows = space.rows_of(kept.embedded)
     whole = len(rows) == len(space.vectors) and bool((rows == np.arange(len(rows))).all())
     vectors = space.vectors if whole else space.vectors[rows[rows >= 0]]
-    counter = Counter(studio, folder)
-    return Material(kept.categories, kept.names, kept.splits, kept.hashes, vectors, counter)
+    helpers = Counter(studio, folder), Grouper(studio)
+    return Material(kept.categories, kept.names, kept.splits, kept.hashes, vectors, *helpers)
 
 
 def frozen_space(studio: Studio, space: str | None) -> Generator[Progress, None, str]:

@@ -40,7 +40,7 @@ class CmdEmbedder:
         split.rest.to(device)
         self._frozen = FrozenRunner(split)
         self.name = f"cmd-{device.type}"
-        self.dim = split.dim
+        self.dim = teacher.dim
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, 3, H, W) float32 -> (B, d) float32, l2-normalised."""

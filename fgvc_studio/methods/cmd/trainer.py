@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fgvc_studio.domain.records import Progress, Skipped
 from fgvc_studio.domain.runs import StepReport
-from fgvc_studio.methods import checkpoints, diagnostics
+from fgvc_studio.methods import checkpoints, diagnostics, whitening
 from fgvc_studio.methods.cached_views import CachedViews
 from fgvc_studio.methods.cmd import embedder
 from fgvc_studio.methods.cmd.config import CmdConfig
@@ -21,7 +21,7 @@ from fgvc_studio.methods.loop import Loop, Rows, Sampler
 from fgvc_studio.methods.runtime import Runtime
 from fgvc_studio.vision.augment import Colour, ViewSpec
 from fgvc_studio.vision.backbones import Backbone
-from fgvc_studio.vision.split import Split, cut
+from fgvc_studio.vision.split import Split, cut, laid_out
 from fgvc_studio.vision.transforms import EvalTransform
 from fgvc_studio.vision.view_cache import ViewCache
 from fgvc_studio.vision.views import CLEAN, Pictures, ViewMaker
@@ -30,6 +30,7 @@ RESUME = "resume.safetensors"
 LARGE, SMALL = "global", "local"
 LOCAL_SIZE = 96
 _SAMPLE = 256
+_WHITEN_FROM, _PART = 2000, 64
 
 
 class CmdTrainer:
@@ -89,7 +90,7 @@ class CmdTrainer:
     @property
     def dim(self) -> int:
         """Length of an embedding."""
-        return self.split.dim
+        return min(self.config.whiten, self.split.dim) or self.split.dim
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -118,6 +119,8 @@ class CmdTrainer:
             A loss that is no number, a damaged checkpoint, a full disk.
         """
         config, runtime = self.config, self.runtime
+        resumed = (self.folder / RESUME).is_file()
+        start = self._whitening() if config.whiten and not resumed else None
         sampler = self._sampler(len(self._usable))
         self.learner = CmdLearner(
             self.split,
@@ -129,6 +132,7 @@ class CmdTrainer:
             total=sampler.steps_per_epoch * config.epochs,
             epochs=config.epochs,
             batch=sampler.batch,
+            start=start,
         )
         self.loop = Loop(
             self.learner,
@@ -142,7 +146,7 @@ class CmdTrainer:
         if runtime.main:
             self.folder.mkdir(parents=True, exist_ok=True)
             checkpoints.write_config(self.folder, "cmd", config, self.backbone)
-        if (self.folder / RESUME).is_file():
+        if resumed:
             self.loop.load(checkpoints.load_state(self.folder / RESUME))
         for report in self.loop.steps():
             yield report
@@ -187,6 +191,27 @@ class CmdTrainer:
         order = np.random.default_rng(self.seed).permutation(len(self._usable))[:count]
         return self._usable[np.sort(order)]
 
+    @torch.no_grad()
+    def _whitening(self) -> tuple[Tensor, Tensor]:
+        """The projection of the start, from large views as the untrained backbone sees them."""
+        device, views = self.runtime.device, max(GLOBAL, self.config.global_views)
+        self.split.rest.to(device)
+        order = np.random.default_rng(self.seed).permutation(len(self._usable))[:_WHITEN_FROM]
+        parts = []
+        for at in range(0, len(order), _PART):
+            rows = order[at : at + _PART]
+            every = torch.arange(views).expand(len(rows), -1)
+            features = self.split.rest(self._fetch(rows, every, every[:, :0], -1)[0])
+            if self.config.pool == "cls":
+                vectors = self.split.class_token(features)
+            else:
+                vectors = self.split.tokens(features).mean(1)
+            parts.append(vectors.float().unflatten(0, (views, -1)).transpose(0, 1).cpu())
+        found = whitening.projection(*_by_picture(torch.cat(parts)), self.dim)
+        alone = self.runtime.world if self.runtime.main else 0  # all take that of the first process
+        mean, weight = (self.runtime.mean(alone * x.to(device)) for x in found)
+        return mean, weight
+
     def _clean_sample(self) -> Tensor:
         return self._stored_clean(self._sample_rows(_SAMPLE))
 
@@ -207,7 +232,7 @@ class CmdTrainer:
                 found.append(None)
                 continue
             stored = torch.from_numpy(self.cache.read(kind, rows, views.numpy()))
-            found.append(stored.flatten(0, 1).to(self.runtime.device).float())
+            found.append(laid_out(stored.flatten(0, 1).to(self.runtime.device).float()))
         if found[0] is None:
             raise RuntimeError("no global views")
         return found[0], found[1]
@@ -228,10 +253,16 @@ class CmdTrainer:
                 continue
             made = np.stack([g[kind][v] for g, v in zip(good, views.numpy(), strict=True)], axis=1)
             flat = torch.from_numpy(made).flatten(0, 1).to(self.runtime.device)
-            stacked.append(flat.contiguous(memory_format=torch.channels_last))
+            stacked.append(laid_out(flat))
         if stacked[0] is None:
             raise RuntimeError("no global views")
         return stacked[0], stacked[1]
+
+
+def _by_picture(views: Tensor) -> tuple[Tensor, Tensor]:
+    """Vectors (n, V, d) -> differences to their picture's mean (n * V, d), and the means (n, d)."""
+    means = views.mean(1)
+    return (views - means[:, None]).flatten(0, 1), means
 
 
 def view_plan(

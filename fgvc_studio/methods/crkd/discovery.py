@@ -161,7 +161,9 @@ def _model(state: dict[str, Any], split: Split, config: CrkdConfig, device: torc
 
     def base() -> KnownNetwork:
         body: nn.Module = Pooled(split.rest, split) if split.trained else nn.Identity()
-        return KnownNetwork(body, split.dim, len(classes), adapt=not split.trained)
+        return KnownNetwork(
+            body, split.dim, len(classes), adapt=not split.trained, reduce=config.reduce
+        )
 
     network = CrkdNetwork(
         base(),

@@ -21,10 +21,11 @@ from fgvc_studio.domain.runs import StepReport
 from fgvc_studio.methods import checkpoints
 from fgvc_studio.methods.crkd import gate, proposals
 from fgvc_studio.methods.crkd.config import CrkdConfig
+from fgvc_studio.methods.crkd.helpers import Count, Counted, Group, silent
 from fgvc_studio.methods.crkd.learner import DiscoverLearner, KnownLearner
 from fgvc_studio.methods.crkd.material import Material
-from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork
-from fgvc_studio.methods.crkd.rounds import start_at_centres
+from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork, Reduced
+from fgvc_studio.methods.crkd.rounds import grouped, start_at_centres
 from fgvc_studio.methods.crkd.source import Source, frozen_vectors
 from fgvc_studio.methods.loop import Loop, Rows, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
@@ -32,12 +33,6 @@ from fgvc_studio.methods.runtime import Runtime
 CALIBRATE, KNOWN, DISCOVER = "calibrate", "known", "discover"
 _PREVIEW = 1000
 
-Counted = tuple[int, int, int]
-Count = Callable[
-    [NDArray[np.float32], NDArray[np.int64], str], "Counted | Generator[Any, None, Counted]"
-]
-"""(vectors (n, d) l2-normalised, labels (n,) with -1 in the pool, rule) -> estimated number of
-novel classes, and its range; or a generator that returns them and may be left at any yield."""
 Concluding = Generator[None, None, dict[str, Any]]
 
 
@@ -62,6 +57,8 @@ class Stages:
         Of the checkpoint.
     count : callable, optional
         See `Count`; needed where ``config.novel`` is 0.
+    group : callable, optional
+        See `Group`; in this process by default.
 
     Raises
     ------
@@ -81,9 +78,11 @@ class Stages:
         path: Path | None = None,
         save_every: float = 60.0,
         count: Count | None = None,
+        group: Group | None = None,
     ) -> None:
         self.config, self.source, self.runtime, self.seed = config, source, runtime, seed
         self._path, self._save_every, self._count = path, save_every, count
+        self._group = group
         self.material = Material(config, source, labels, usable, runtime, seed)
         self.done: dict[str, dict[str, Any]] = {}
         self.learner: KnownLearner | DiscoverLearner | None = None
@@ -214,9 +213,15 @@ class Stages:
         network = self.material.novel_network(self.done[KNOWN]["network"], self.novel).to(
             self.runtime.device
         )
-        if c.start == "kmeans":
-            parts = [self.teacher.features(x) for x in self.source.clean(self.pool)]
-            start_at_centres(network, torch.cat(parts), self.seed)
+        start = None
+        if c.start != "random":
+            with torch.no_grad():
+                parts = [self.teacher.features(x) for x in self.source.clean(self.pool)]
+                looks = [self.teacher.body(x) for x in self.source.clean(self.pool)]
+            groups = grouped(torch.cat(looks), self.novel, c.start, self.seed, self._group)
+            start_at_centres(network, torch.cat(parts), self.seed, groups)
+            start = torch.full((len(rows),), -1)
+            start[torch.from_numpy(np.searchsorted(rows, self.pool))] = groups
         preview = self.pool
         if len(preview) > _PREVIEW:
             order = np.random.default_rng(self.seed).permutation(len(preview))
@@ -238,6 +243,7 @@ class Stages:
             seed=mixed_seed(self.seed, DISCOVER),
             epochs=epochs,
             warmup=c.warmup,
+            start=start,
         )
         self.learner = learner
 
@@ -252,8 +258,11 @@ class Stages:
         self, rows: Rows, labels: NDArray[np.int64], classes: int, held: Rows | None, word: str
     ) -> KnownLearner:
         c = self.config
+        network = self.material.known_network(classes)
+        if isinstance(network.body, Reduced):
+            network.body.whitening.set(self.material.reduction(rows))
         learner = KnownLearner(
-            self.material.known_network(classes),
+            network,
             c,
             self.runtime,
             self.material.fetch(rows),
@@ -301,10 +310,8 @@ class Stages:
             raise UserError("The number of new categories is not known.", "Set novel to a number.")
         rows = np.sort(np.concatenate([self.material.named, pool]))
         vectors = frozen_vectors(self.source, rows, self.runtime.device)
-        found = self._count(vectors, self.material.labels[rows], self.config.estimator)
-        if not isinstance(found, tuple):
-            found = yield from _silent(found)
-        count, low, high = found
+        job = self._count(vectors, self.material.labels[rows], self.config.estimator)
+        count, low, high = yield from silent(job)
         return (high if self.config.prefer_splitting else count), low, high
 
     def _loop_of(self, learner: Any, n: int, epochs: int) -> Loop:
@@ -380,16 +387,3 @@ class Stages:
         if self.config.gate == "on" and CALIBRATE not in self.done:
             found.append("The gate is off: it needs three known categories to be calibrated.")
         return tuple(found)
-
-
-def _silent(job: Generator[Any, None, Counted]) -> Generator[None, None, Counted]:
-    """A generator without what it says."""
-    try:
-        while True:
-            next(job)
-            yield
-    except StopIteration as end:
-        found: Counted = end.value
-        return found
-    finally:
-        job.close()

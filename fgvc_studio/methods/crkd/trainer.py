@@ -15,23 +15,13 @@ from fgvc_studio.methods import checkpoints
 from fgvc_studio.methods.cached_views import CachedViews
 from fgvc_studio.methods.crkd import discovery, proposals
 from fgvc_studio.methods.crkd.config import CrkdConfig
+from fgvc_studio.methods.crkd.helpers import Count, Group
 from fgvc_studio.methods.crkd.source import PictureSource
-from fgvc_studio.methods.crkd.stages import Count, Stages
+from fgvc_studio.methods.crkd.stages import Stages
 from fgvc_studio.methods.loop import Rows
 from fgvc_studio.methods.runtime import Runtime
 from fgvc_studio.vision.backbones import Backbone
 from fgvc_studio.vision.views import Pictures
-
-
-def counted(
-    vectors: NDArray[np.float32], labels: NDArray[np.int64], rule: str
-) -> tuple[int, int, int]:
-    """The number of novel classes, and its range, by a rule of `analysis.class_count`."""
-    from fgvc_studio.analysis import class_count
-
-    found = class_count.RULES[rule](vectors, labels)
-    return found.count, found.low, found.high
-
 
 RESUME = "resume.safetensors"
 
@@ -48,7 +38,9 @@ class CrkdTrainer:
     labels : ndarray (n,) int64
         Class of each picture, any numbers; negative where it has no label.
     count : callable, optional
-        Estimates the number of novel classes: see `stages.Count`.
+        Estimates the number of novel classes: see `helpers.Count`.
+    group : callable, optional
+        Groups the pool for the start: see `helpers.Group`.
     threads : int
         For decoding and augmenting.
     save_every : float
@@ -79,6 +71,7 @@ class CrkdTrainer:
         runtime: Runtime | None = None,
         save_every: float = 60.0,
         count: Count | None = None,
+        group: Group | None = None,
     ) -> None:
         self.config, self.backbone, self.pictures = config, backbone, pictures
         self.folder, self.seed = folder, seed
@@ -89,7 +82,7 @@ class CrkdTrainer:
         self.cache = self.source.cache
         self.views = CachedViews(pictures, self.cache, self.runtime)
         self._given = np.array(labels, np.int64)
-        self._save_every, self._count = save_every, count
+        self._save_every, self._count, self._group = save_every, count, group
         self.classes = np.unique(self._given[self._given >= 0])
         self.stages = self._staged(np.arange(len(pictures)))
 
@@ -169,4 +162,5 @@ class CrkdTrainer:
             path=self.folder / RESUME,
             save_every=self._save_every,
             count=self._count,
+            group=self._group,
         )

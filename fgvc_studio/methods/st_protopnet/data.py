@@ -16,7 +16,9 @@ from fgvc_studio.methods.st_protopnet.config import (
     FEW,
     FEW_PROTOTYPES,
     IMBALANCE,
+    LEAST_DIM,
     LEAST_IMAGES,
+    MOST_DIM,
     StProtoConfig,
 )
 
@@ -131,6 +133,11 @@ def per_class(config: StProtoConfig, classes: NDArray[np.int64]) -> int:
     if config.prototypes:
         return config.prototypes
     return FEW_PROTOTYPES if np.bincount(classes).min() < FEW else _PROTOTYPES
+
+
+def length(config: StProtoConfig, classes: int) -> int:
+    """Length of a prototype for so many classes."""
+    return config.dim or min(MOST_DIM, max(LEAST_DIM, classes - 1))
 
 
 def evenly(config: StProtoConfig, classes: NDArray[np.int64]) -> bool:

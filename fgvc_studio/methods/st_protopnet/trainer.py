@@ -27,6 +27,7 @@ from fgvc_studio.methods.st_protopnet.data import (
     Labels,
     divide,
     evenly,
+    length,
     per_class,
 )
 from fgvc_studio.methods.st_protopnet.feed import Feed
@@ -95,7 +96,8 @@ class StProtoTrainer:
         plan = {CLEAN: (transform, 1), FLIPPED: (FlippedView(transform), 1)}
         if config.train == "last-stage" and config.random_views:
             plan[TURNED] = (turned, config.random_views)
-        stored = ViewMaker(pictures, self.split, plan, seed, threads)
+        drawn = seed if TURNED in plan else 0  # without chance all seeds share their views
+        stored = ViewMaker(pictures, self.split, plan, drawn, threads)
         self.cache: ViewCache = stored.cache(cache)
         self.views = CachedViews(pictures, self.cache, self.runtime)
         fresh = ViewMaker(pictures, self.split, {TURNED: (turned, 1)}, seed, threads)
@@ -113,7 +115,7 @@ class StProtoTrainer:
     @property
     def dim(self) -> int:
         """Length of a prototype."""
-        return self.config.dim
+        return length(self.config, len(self.labels.names))
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -145,7 +147,7 @@ class StProtoTrainer:
         self.division = divide(self.labels, self._usable, self.seed, config.refit)
         classes = self.labels.classes[self.division.train]
         shape = Shape(
-            len(self.labels.names), per_class(config, classes), config.dim, self._channels()
+            len(self.labels.names), per_class(config, classes), self.dim, self._channels()
         )
         batch = config.batch * runtime.world
         if evenly(config, classes):

@@ -55,3 +55,11 @@ def test_what_cannot_be_estimated_is_said(project, tmp_path):
         counted(counting.Counter(project, tmp_path)(vectors, np.arange(4), "density"))
     assert "novel=" in caught.value.remedy
     assert counting.curve(tmp_path) == () and counting.notes(tmp_path) == []
+
+
+def test_groups_are_made_in_the_helper(project):
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.arange(3), 10)
+    vectors = np.eye(3, 8, dtype=np.float32)[truth] + rng.normal(0, 0.01, (30, 8))
+    found = counting.Grouper(project)(vectors.astype(np.float32), 3, "umap", 0)
+    assert len(np.unique(truth * 3 + found)) == 3

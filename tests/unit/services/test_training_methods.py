@@ -20,7 +20,7 @@ PROTO = {
 }  # fmt: skip
 CRKD = {
     "novel": 1, "gate": "off", "known_epochs": 2, "known_warmup": 1, "epochs": 2, "warmup": 1,
-    "least_steps": 1, "hidden": 12, "projection": 6, "views": 2, "batch": 8,
+    "least_steps": 1, "start": "random", "hidden": 12, "projection": 6, "views": 2, "batch": 8,
 }  # fmt: skip
 
 
