@@ -37,7 +37,7 @@ class Scored:
     best : ndarray (n,) int64
         The category with most of the vote; -1 where nobody votes.
     score : ndarray (n,) float64
-        Its share, 0 .. 1, when "nothing I know" votes too.
+        Its share, 0 .. 1; see `shy` for the one in which "nothing I know" votes too.
     weight : ndarray (n,) float64
         Weight of all votes: small far from everything that has a name.
     """
@@ -53,7 +53,6 @@ def score(
     queries: Floats,
     own: Ints | None = None,
     *,
-    nothing: float = 0.0,
     k: int = NEIGHBOURS,
 ) -> Scored:
     """Let the k nearest named items vote; each weighs ``exp((cosine - 1) / .07)``.
@@ -66,14 +65,8 @@ def score(
     queries : ndarray (Q, D) float32
     own : ndarray (Q,) int64, optional
         Row of the query in the gallery, which does not vote; -1 for none.
-    nothing : float
-        Weight of the vote for "nothing I know".
     """
     rows, cosines = neighbours.search(gallery, queries, k, own)
-    return _counted(labels, rows, cosines, nothing)
-
-
-def _counted(labels: Ints, rows: Ints, cosines: Floats, nothing: float) -> Scored:
     names, coded = np.unique(labels, return_inverse=True)
     near = np.where(rows >= 0, coded[np.maximum(rows, 0)], -1)
     weights = np.where(near >= 0, np.exp((cosines.astype(np.float64) - 1) / probes.TEMPERATURE), 0)
@@ -85,18 +78,13 @@ def _counted(labels: Ints, rows: Ints, cosines: Floats, nothing: float) -> Score
         part = slice(start, start + step)
         shares = probes.votes(near[part], cosines[part], len(names))
         place = shares.argmax(1)
-        some = weight[part] > 0
-        best[part] = np.where(some, names[place], -1)
-        share = shares[np.arange(len(shares)), place]
-        found[part] = share * weight[part] / np.maximum(weight[part] + nothing, 1e-300)
+        best[part] = np.where(weight[part] > 0, names[place], -1)
+        found[part] = shares[np.arange(len(shares)), place]
     return Scored(best, found, weight)
 
 
-def weight_of_strangers(gallery: Floats, labels: Ints, queries: Ints, k: int = NEIGHBOURS) -> float:
-    """Median weight of the votes that an item gets while its whole category is hidden.
-
-    With it as the vote of "nothing I know", half of the items of unknown categories are told that
-    nothing like them is known.
+def strangers(gallery: Floats, labels: Ints, queries: Ints, k: int = NEIGHBOURS) -> Scored:
+    """What the others say of items while the item's whole category is hidden: always wrong.
 
     Parameters
     ----------
@@ -105,18 +93,24 @@ def weight_of_strangers(gallery: Floats, labels: Ints, queries: Ints, k: int = N
 
     Returns
     -------
-    float
-        0 when there are fewer than two categories.
+    Scored
+        Without a vote for nothing. Empty with fewer than two categories.
     """
-    if len(np.unique(labels)) < 2 or not len(queries):
-        return 0.0
-    found = []
-    for name in np.unique(labels[queries]):
+    parts = []
+    for name in np.unique(labels[queries]) if len(np.unique(labels)) > 1 else ():
         mine = queries[labels[queries] == name]
         others = np.flatnonzero(labels != name)
-        _, cosines = neighbours.search(gallery[others], gallery[mine], min(k, len(others)))
-        found.append(np.exp((cosines.astype(np.float64) - 1) / probes.TEMPERATURE).sum(1))
-    return float(np.median(np.concatenate(found)))
+        parts.append(score(gallery[others], labels[others], gallery[mine], k=min(k, len(others))))
+    if not parts:
+        return Scored(np.empty(0, np.int64), np.empty(0), np.empty(0))
+    columns = zip(*((p.best, p.score, p.weight) for p in parts), strict=True)
+    return Scored(*(np.concatenate(column) for column in columns))
+
+
+def shy(found: Scored, nothing: float) -> Scored:
+    """The same votes with one for "nothing I know" of this weight."""
+    share = found.weight / np.maximum(found.weight + nothing, 1e-300)
+    return Scored(found.best, found.score * share, found.weight)
 
 
 @dataclass(frozen=True)
@@ -191,7 +185,13 @@ def _from_odds(x: Doubles) -> Doubles:
     return np.asarray(1 / (1 + np.exp(-x)))
 
 
-def p_values(known: Doubles, right: NDArray[np.bool_], scores: Doubles) -> Doubles:
+def p_values(
+    known: Doubles,
+    right: NDArray[np.bool_],
+    scores: Doubles,
+    foreign: Doubles | None = None,
+    weight: float = 1.0,
+) -> Doubles:
     """Conformal p-values of proposals being wrong.
 
     Parameters
@@ -201,15 +201,25 @@ def p_values(known: Doubles, right: NDArray[np.bool_], scores: Doubles) -> Doubl
     right : ndarray (n,) bool
         Whether their proposals are right.
     scores : ndarray (m,) float64
+    foreign : ndarray (f,) float64, optional
+        Scores of items while their category was hidden. They count as wrong ones: the bound then
+        holds even when as many items belong to categories that nobody has named yet.
+    weight : float
+        How many items each of them stands for.
 
     Returns
     -------
     ndarray (m,) float64
-        ``(1 + wrong ones that score as high or higher) / (n + 1)``.
+        ``(1 + wrong ones that score as high or higher) / (n + 1)``, at most 1.
     """
-    wrong = np.sort(known[~right])
-    above = len(wrong) - np.searchsorted(wrong, scores, side="left")
-    return np.asarray((1 + above) / (len(known) + 1), np.float64)
+
+    def above(wrong: Doubles) -> NDArray[np.int64]:
+        return len(wrong) - np.searchsorted(np.sort(wrong), scores, side="left")
+
+    worse = 1.0 + above(known[~right])
+    if foreign is not None:
+        worse = worse + weight * above(foreign)
+    return np.asarray(np.minimum(worse / (len(known) + 1), 1), np.float64)
 
 
 def chosen(p: Doubles, bound: float) -> NDArray[np.bool_]:

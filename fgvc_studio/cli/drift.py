@@ -122,6 +122,7 @@ def suggest(
         bulk = out.drive(studio.suggesting.bulk(error, space=space or None), "Suggesting")
         changes = studio.suggesting.commit(bulk) if accept and len(bulk.item_ids) else None
         changed = len(changes.items) if changes else 0
+        columns = (x.tolist() for x in (bulk.item_ids, bulk.categories, bulk.confidence))
         out.emit(
             {
                 "space": bulk.space,
@@ -131,20 +132,21 @@ def suggest(
                 "strangers": bulk.strangers,
                 "changed": changed,
                 "items": [
-                    {"id": int(i), "category": studio.catalogue.name(int(c)), "confidence": round(float(p), 4)}
-                    for i, c, p in zip(bulk.item_ids, bulk.categories, bulk.confidence, strict=True)
+                    {"id": i, "category": studio.catalogue.name(c), "confidence": round(p, 4)}
+                    for i, c, p in zip(*columns, strict=True)
                 ],
                 "sample": bulk.sample().tolist(),
             },
             _told(studio, bulk, changed),
-        )  # fmt: skip
+        )
 
 
 def _told(studio: Studio, bulk: Bulk, changed: int) -> str:
+    name = studio.catalogue.name
     rows = [
-        (studio.catalogue.name(s.category_id), f"{s.proposed:,}", f"{s.chosen:,}", _why(s.known, s.needed))
+        (name(s.category_id), f"{s.proposed:,}", f"{s.chosen:,}", _why(s.known, s.needed))
         for s in bulk.shares
-    ]  # fmt: skip
+    ]
     lines = [
         f"{len(bulk.item_ids):,} of {bulk.asked:,} items without a name can be named with at most "
         f"{100 * bulk.error:g} % expected error in each category; {bulk.strangers:,} look like "

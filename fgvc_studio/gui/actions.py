@@ -102,6 +102,8 @@ _LABEL = (
          cli="label", when="deciding", menu="Label"),
     _row("label.accept", _("actions", "Accept the suggestion shown"), "A", scope="items",
          icon="check", cli="label", when="deciding", menu="Label"),
+    _row("label.suggestions", _("actions", "Accept suggestions in bulk..."), icon="model",
+         cli="suggest", when="space", menu="Label"),
     _row("label.repeat", _("actions", "Repeat the last label"), "Ctrl+D .", scope="items",
          icon="repeat", cli="label", when="deciding", menu="Label"),
     _row("label.remove", _("actions", "Remove the label"), "Del", scope="grid", icon="unlabel",

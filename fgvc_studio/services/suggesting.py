@@ -124,6 +124,7 @@ class _Known:
     labels: Ids
     checked: Ids
     found: Scored
+    strangers: Scored
     nothing: float
     calibration: Calibration
 
@@ -216,7 +217,8 @@ class Suggesting:
         gallery = np.asarray(opened.vectors[known.rows], np.float32)
         for start in range(0, len(ids), _BLOCK):
             vectors = np.asarray(opened.vectors[rows[start : start + _BLOCK]], np.float32)
-            parts.append(selecting.score(gallery, known.labels, vectors, nothing=known.nothing))
+            found = selecting.score(gallery, known.labels, vectors)
+            parts.append(selecting.shy(found, known.nothing))
             yield Progress(min(start + _BLOCK, len(ids)), len(ids), "Looking at the others")
         return self._chosen(known, ids, parts, error)
 
@@ -231,10 +233,14 @@ class Suggesting:
         open_ = (best > 0) & ~stranger & ~self._refused(ids, best)
         taken = np.zeros(len(ids), bool)
         shares = []
-        needed = int(np.ceil(1 / error)) - 1
+        needed = self.needs(error)
+        stands_for = len(known.checked) / len(known.strangers.best)
         for name in np.unique(best[best > 0]):
             mine, its = np.flatnonzero(open_ & (best == name)), known.found.best == name
-            p = selecting.p_values(known.found.score[its], right[its], scores[mine])
+            foreign = known.strangers.score[known.strangers.best == name]
+            p = selecting.p_values(
+                known.found.score[its], right[its], scores[mine], foreign, stands_for
+            )
             pick = selecting.chosen(p, error)
             taken[mine[pick]] = True
             shares.append(Share(int(name), len(mine), int(pick.sum()), int(its.sum()), needed))
@@ -305,11 +311,14 @@ class Suggesting:
         vectors = np.asarray(opened.vectors[rows], np.float32)
         draw = np.random.default_rng(0)
         checked = np.sort(draw.permutation(len(ids))[:MOST_KNOWN])
-        strangers = np.sort(draw.permutation(len(ids))[:_STRANGERS])
-        nothing = selecting.weight_of_strangers(vectors, labels, strangers)
-        found = selecting.score(vectors, labels, vectors[checked], checked, nothing=nothing)
+        hidden = np.sort(draw.permutation(len(ids))[:_STRANGERS])
+        strangers = selecting.strangers(vectors, labels, hidden)
+        nothing = float(np.median(strangers.weight))
+        found = selecting.score(vectors, labels, vectors[checked], checked)
+        found, strangers = (selecting.shy(s, nothing) for s in (found, strangers))
         made = selecting.calibrate(found, labels[checked])
-        return _Known(opened.info.name, ids, rows, labels, checked, found, nothing, made)
+        name = opened.info.name
+        return _Known(name, ids, rows, labels, checked, found, strangers, nothing, made)
 
     def _named(self, opened: EmbeddingSpace) -> tuple[Ids, Ids]:
         """Items whose name is no unchecked suggestion, and their categories."""

@@ -197,10 +197,15 @@ class Inspector(QWidget):
             self._show_label(data)
             self._show_details(data)
 
-    def set_suggestions(self, item_id: int, suggestions: Sequence[Suggestion]) -> None:
-        """Show proposals, best first; ignored when another item is shown by now."""
+    def set_suggestions(
+        self, item_id: int, suggestions: Sequence[Suggestion], stranger: bool = False
+    ) -> None:
+        """Show proposals, best first; ignored when another item is shown by now.
+
+        A stranger looks like nothing that has a name: its proposals are not to be accepted by key.
+        """
         if item_id == self.item_id:
-            self._show_suggestions(suggestions)
+            self._show_suggestions(suggestions, stranger)
 
     def set_neighbours(
         self, item_id: int, neighbours: NDArray[np.int64], captions: Sequence[str]
@@ -229,11 +234,13 @@ class Inspector(QWidget):
         """End the threads of this pane."""
         self.image.stop()
 
-    def _show_suggestions(self, suggestions: Sequence[Suggestion]) -> None:
+    def _show_suggestions(self, suggestions: Sequence[Suggestion], stranger: bool = False) -> None:
         self.suggestions.set_suggestions(suggestions)
         for widget in (self._suggestions_heading, self.suggestions, self.accepts):
             widget.setVisible(bool(suggestions))
-        if suggestions:
+        if suggestions and stranger:
+            self.accepts.setText(self.tr("Looks like nothing that has a name"))
+        elif suggestions:
             self.accepts.setText(self.tr("A accepts {name}").format(name=suggestions[0].name))
 
     def _show_neighbours(self, ids: NDArray[np.int64], captions: Sequence[str]) -> None:

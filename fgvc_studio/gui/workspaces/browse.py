@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 from fgvc_studio.domain.events import ItemsAdded, OpChanges
 from fgvc_studio.domain.records import Mark
 from fgvc_studio.gui import preferences
+from fgvc_studio.gui.dialogs.bulk_suggestions import accept_in_bulk
 from fgvc_studio.gui.dialogs.viewer import MOST, Viewer
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.widgets.command_palette import Entry
@@ -350,6 +351,7 @@ class BrowseWorkspace(Workspace):
         table = {
             "label.identify": self.identify,
             "label.accept": control.accept,
+            "label.suggestions": lambda: accept_in_bulk(self.context, self.thumbnails, self),
             "label.repeat": control.repeat,
             "label.remove": control.remove_label,
             "label.uncertain": lambda: control.mark(Mark.UNCERTAIN),

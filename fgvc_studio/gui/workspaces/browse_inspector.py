@@ -25,6 +25,7 @@ from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.browse_categories import colour_index
 from fgvc_studio.services import attending
 from fgvc_studio.services.attending import Attention
+from fgvc_studio.services.suggesting import Advice
 
 _SLOT = "inspector"
 _WORDS = "BrowseInspector"
@@ -45,7 +46,7 @@ class BrowseInspector(QObject):
         super().__init__(parent)
         self._context = context
         self._thumbnails = thumbnails
-        self._suggestions: tuple[int, list[Suggestion]] = (0, [])
+        self._suggestions: tuple[int, list[Suggestion], bool] = (0, [], False)
         self._neighbours: tuple[int, NDArray[np.int64], list[str]] = (0, np.empty(0, np.int64), [])
         self.pane = Inspector(thumbnails)
         self.pane.region_selected.connect(self.region_chosen)
@@ -70,12 +71,16 @@ class BrowseInspector(QObject):
         if current and (current in changes.items or "categories" in changes.tables):
             self.show_item(current)
 
-    def show_suggestions(self, item: int, found: list[tuple[int, float]]) -> None:
+    def show_suggestions(self, item: int, advice: Advice) -> None:
         """Hand suggestions on."""
-        catalogue = self._context.studio.catalogue
-        rows = [Suggestion(c, catalogue.name(c), score, colour_index(c)) for c, score in found]
-        self._suggestions = (item, rows)
-        self.pane.set_suggestions(item, rows)
+        name = self._context.studio.catalogue.name
+        rows = [
+            Suggestion(c, name(c), s.confidence, colour_index(c))
+            for s in advice.suggestions
+            for c in (s.category_id,)
+        ]
+        self._suggestions = (item, rows, advice.stranger)
+        self.pane.set_suggestions(*self._suggestions)
 
     def show_neighbours(self, item: int, found: list[tuple[int, float]]) -> None:
         """Hand the nearest labelled items on."""
