@@ -296,7 +296,8 @@ class TrainRunPage(QWidget):
             button.setVisible(shown[name])
             button.setEnabled(writable or name == "judge")
             _set_role(button, "primary" if name == primary else "")
-        keeps = self.tr("Keep the old space, discard this") if space else self.tr("Discard")
+        undecided = space and finished
+        keeps = self.tr("Keep the old space, discard this") if undecided else self.tr("Discard")
         self.buttons["discard"].setText(keeps)
 
     def _goals(self) -> set[str]:
