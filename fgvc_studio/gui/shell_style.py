@@ -57,6 +57,10 @@ def sheet(t: Theme) -> str:
     QFrame#toast[tone="danger"] {{ border-left: 6px solid {t.danger}; }}
     QFrame#toast[tone="warning"] {{ border-left: 6px solid {t.warning}; }}
     QFrame#card {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QCheckBox::indicator:unchecked, QRadioButton::indicator:unchecked {{
+        border: 1px solid {t.muted}; background: {t.field}; width: 12px; height: 12px; }}
+    QCheckBox::indicator:unchecked {{ border-radius: 3px; }}
+    QRadioButton::indicator:unchecked {{ border-radius: 7px; }}
     QFrame#choice {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
     QFrame#choice[chosen="true"] {{ border: 2px solid {t.accent}; }}
     QFrame#choice QRadioButton {{ font-weight: 600; }}

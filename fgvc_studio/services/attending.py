@@ -25,7 +25,7 @@ class Attention:
     Attributes
     ----------
     values : ndarray (h, w) float32
-        0 .. 1, the largest is 1.
+        0 .. 1: how much more the model looked there than where it looked least.
     box : Box
         Where the cells lie, in pixels of the upright image; the model sees nothing outside.
     """
@@ -79,4 +79,14 @@ def of_item(studio: Studio, space: str, item_id: int) -> Attention:
         left, top = max(0, int(np.floor(item.box.x))), max(0, int(np.floor(item.box.y)))
         x0, x1, y0, y1 = x0 + left, x1 + left, y0 + top, y1 + top
     box = Box(float(x0), float(y0), float(x1 - x0), float(y1 - y0))
-    return Attention(item_id, space, weights / max(float(weights.max()), 1e-12), box)
+    return Attention(item_id, space, _contrast(weights), box)
+
+
+def _contrast(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weights from the least (0) to the greatest (1); a model that looks everywhere alike gives 0.
+
+    Differences below half of the mean weight are not drawn out to the full range.
+    """
+    low, high = float(weights.min()), float(weights.max())
+    reach = max(high - low, 0.5 * float(weights.mean()), 1e-12)
+    return np.asarray((weights - low) / reach, np.float32)

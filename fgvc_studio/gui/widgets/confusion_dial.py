@@ -64,7 +64,7 @@ class _Dial(QDial):
         font.setPixelSize(20)
         font.setBold(True)
         p.setFont(font)
-        text = f"{strength_of(self.value()):g}"
+        text = f"{strength_of(self.value()):g}" if on else self.tr("auto")
         p.drawText(ring, Qt.AlignmentFlag.AlignCenter, text)
         font.setPixelSize(11)
         font.setBold(False)

@@ -194,6 +194,8 @@ def _panel(
         axes.set_ylim(panel.low, panel.high)
     axes.grid(True, axis="y", color=tokens.border, linewidth=0.5)
     axes.tick_params(colors=tokens.muted, labelsize=7.5, length=0)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _place: f"{value:,g}")
     axes.locator_params(axis="x", nbins=5, integer=True)
     axes.locator_params(axis="y", nbins=5)
     for side, spine in axes.spines.items():

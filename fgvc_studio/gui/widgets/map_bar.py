@@ -17,11 +17,13 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio.gui import theme
+from fgvc_studio.gui.icons import icon
 from fgvc_studio.gui.widgets.map_tools import Tool
 
 _ROOM_FOR_LABEL = 480
 _ROOM_FOR_INFO = 600
 _ROOM_FOR_TOGGLES = 440
+_ROOM_FOR_SPACE = 560
 
 
 class MapBar(QWidget):
@@ -55,11 +57,15 @@ class MapBar(QWidget):
             self._tools[tool] = button
             row.addWidget(button)
         row.addSpacing(10)
-        self.space = QComboBox(self)
+        self.space = QToolButton(self)
         self.space.setAccessibleName(self.tr("Space that map and search use"))
         self.space.setToolTip(self.tr("Space: map, search and suggestions use it"))
-        self.space.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.space.activated.connect(self._space_chosen)
+        self.space.setIcon(icon("embed"))
+        self.space.setIconSize(QSize(18, 18))
+        self.space.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._spaces = QMenu(self.space)
+        self._spaces.triggered.connect(lambda action: self.space_chosen.emit(action.text()))
+        self.space.setMenu(self._spaces)
         self.space.hide()
         row.addWidget(self.space)
         row.addSpacing(4)
@@ -108,6 +114,12 @@ class MapBar(QWidget):
             button.setVisible(room)
         self._more.setVisible(not room)
 
+        style = Qt.ToolButtonStyle
+        wide = self.width() >= _ROOM_FOR_SPACE
+        self.space.setToolButtonStyle(
+            style.ToolButtonTextBesideIcon if wide else style.ToolButtonIconOnly
+        )
+
     def _menu_of_toggles(self) -> QMenu:
         """The toggles once more, for a map too narrow for their buttons."""
         menu = QMenu(self)
@@ -152,13 +164,14 @@ class MapBar(QWidget):
 
     def set_spaces(self, names: Sequence[str], chosen: str) -> None:
         """Offer spaces to look at; with fewer than two there is no choice."""
-        self.space.clear()
-        self.space.addItems(list(names))
-        self.space.setCurrentIndex(self.space.findText(chosen))
+        self._spaces.clear()
+        for name in names:
+            action = self._spaces.addAction(name)
+            action.setCheckable(True)
+            action.setChecked(name == chosen)
+        self.space.setText(chosen)
+        self.space.setAccessibleDescription(chosen)
         self.space.setVisible(len(names) > 1)
-
-    def _space_chosen(self, index: int) -> None:
-        self.space_chosen.emit(self.space.itemText(index))
 
     def _colour_by_changed(self, index: int) -> None:
         if index >= 0:

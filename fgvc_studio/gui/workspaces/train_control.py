@@ -261,7 +261,12 @@ class TrainControl(QObject):
             RunState.KEPT: self.tr("{run} is kept."),
             RunState.DISCARDED: self.tr("{run} was discarded; its card stays."),
         }
-        self._context.toasts.show_message(words[run.state].format(run=run.id))
+        kept = run.state is RunState.KEPT
+        self._context.toasts.show_message(
+            words[run.state].format(run=run.id),
+            self.tr("Undo") if kept else "",
+            self._context.studio.labelling.undo if kept else None,
+        )
         self.reload()
 
     # ---- following -------------------------------------------------------------------------

@@ -32,6 +32,8 @@ class DriftPage(QWidget):
         self.view = DriftReportView(self._context, run.base_space, run.space)
         self.view.decided.connect(lambda _word: self.decided.emit())
         self.view.item_chosen.connect(self._context.selection.set_current)
+        for button in (self.view.accept, self.view.both, self.view.back):
+            button.hide()  # the header of the run decides, by what it did not learn from
         self._column.addWidget(self.view)
 
     def stop(self) -> None:

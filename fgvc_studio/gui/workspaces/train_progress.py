@@ -127,6 +127,7 @@ class TrainProgress(QWidget):
         """Follow the reports of another run."""
         if history is not self._history:
             self._history, self._drawn, self._frame = history, -1, None
+            self.slider.setRange(0, 0)
             self._method = method
             self.curves.clear()
             self.map.set_map(None)

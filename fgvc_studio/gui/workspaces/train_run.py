@@ -248,6 +248,10 @@ class TrainRunPage(QWidget):
     def _at_rest(self, run: TrainingRun) -> str:
         if run.state is RunState.RUNNING:
             fault = self._control.fault(run.id)
+            if run.total and run.step >= run.total:
+                return f"{fault} " * bool(fault) + self.tr(
+                    "The training is done; what is left is to make the result of it."
+                )
             return f"{fault} " * bool(fault) + self.tr(
                 "Stopped after {step} of {total} steps, {time} at work. It can go on from there."
             ).format(
@@ -292,7 +296,8 @@ class TrainRunPage(QWidget):
             button.setVisible(shown[name])
             button.setEnabled(writable or name == "judge")
             _set_role(button, "primary" if name == primary else "")
-        keeps = self.tr("Keep the old space, discard this") if space else self.tr("Discard")
+        undecided = space and finished
+        keeps = self.tr("Keep the old space, discard this") if undecided else self.tr("Discard")
         self.buttons["discard"].setText(keeps)
 
     def _goals(self) -> set[str]:

@@ -23,7 +23,7 @@ from fgvc_studio.domain.records import Split
 from fgvc_studio.domain.runs import RunCard
 from fgvc_studio.gui import words
 from fgvc_studio.gui.widgets.choice_card import Choices
-from fgvc_studio.gui.widgets.confusion_dial import AUTOMATIC, ConfusionDial, Tried
+from fgvc_studio.gui.widgets.confusion_dial import ConfusionDial, Tried
 from fgvc_studio.gui.widgets.inspector_parts import Heading
 from fgvc_studio.gui.widgets.setting_editors import Choices as Combo
 from fgvc_studio.gui.widgets.settings_form import SettingsForm
@@ -32,12 +32,16 @@ from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.train_control import Request
 from fgvc_studio.gui.workspaces.train_outlook import Outlook
 from fgvc_studio.methods import registry
+from fgvc_studio.methods.config import changed
+from fgvc_studio.methods.ecaml import config as ecaml
 from fgvc_studio.services import planning
 
 _SETTLE_MS = 350
 _WIDEST = 760
 _SEEDS = 1 << 30
 _CONFUSION = "confusion"
+_MEASURED = ecaml.LEAST_FOR_LDA
+"""A run that hid categories had at least so many."""
 _SPLITS = (Split.TRAIN, Split.VAL, Split.TEST)
 
 
@@ -262,9 +266,9 @@ class TrainSetup(QWidget):
             if found is None:
                 continue
             after, before = found
-            strength = float(str(card.config.get(_CONFUSION, AUTOMATIC)))
-            shown = strength if strength >= 0 else 0.5
-            tried.append(Tried(card.run, shown, after["value"], after["low"], after["high"]))
+            settings = ecaml.resolved(changed(ecaml.EcamlConfig(), card.config), _MEASURED)
+            strength = settings.confusion
+            tried.append(Tried(card.run, strength, after["value"], after["low"], after["high"]))
             frozen = before.get("value") if before else frozen
         self.dial.set_tried(tried, frozen)
 

@@ -193,7 +193,8 @@ def panels_of(found: Snapshot, lines: Mapping[str, tuple[tuple[str, float], ...]
     if hidden:
         marks = tuple(mark for name in hidden for mark in lines.get(name, ()))
         panels.append(_panel(tr("Categories it never saw"), found.diagnostics, hidden, marks))
-    losses = [n for n in found.losses if n not in _SHARES and n != "total"]
+    told = {"total", "row_norm"} if "row_length" in found.diagnostics else {"total"}
+    losses = [n for n in found.losses if n not in _SHARES and n not in told]
     parts = losses or [n for n in found.losses if n == "total"]
     ranges = {n: _range(found.losses[n][1]) for n in parts}
     apart = len(parts) > 1 and max(ranges.values()) > 12 * max(1e-9, min(ranges.values()))

@@ -88,7 +88,7 @@ def test_the_live_map_is_kept_and_turned_to_the_frame_before(studio, tmp_path):
 def test_attention_lies_over_what_the_model_saw(studio):
     assert attending.possible(studio, "cmd-1") and not attending.possible(studio, base(studio))
     found = attending.of_item(studio, "cmd-1", 1)
-    assert found.values.ndim == 2 and found.values.max() == pytest.approx(1)
+    assert found.values.ndim == 2 and 0 <= found.values.min() <= found.values.max() <= 1
     assert found.box.x >= 0 and found.box.x + found.box.width <= 64 + 1e-6
     assert found.box.y + found.box.height <= 48 + 1e-6
     with pytest.raises(UserError, match="does not tell"):
