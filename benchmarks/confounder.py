@@ -102,6 +102,19 @@ def on_planted(studio, run, names):
     return found
 
 
+def covered(studio, run):
+    """Share of the cell of each prototype's source that the moth covers."""
+    from fgvc_studio.services.prototypes_truth import Truths, coverage
+
+    truths, opened = Truths(studio), studio.prototypes.opened(run)
+    found = []
+    for j, frame in enumerate(opened.frames(opened.source_items)):
+        known = truths.of(int(opened.source_items[j]))
+        _, r, c = opened.bundle.sources[j]
+        found.append(coverage(known, frame, opened.grid)[r, c])
+    return np.array(found)
+
+
 def roc(score, positive):
     """Area under the ROC: a positive scores higher than a negative, ties half."""
     from scipy.stats import rankdata
@@ -114,12 +127,20 @@ def roc(score, positive):
     return float((rankdata(score)[positive].sum() - p * (p + 1) / 2) / (p * n))
 
 
-def ranking(studio, run, positive):
-    """Area under the ROC of the suspicion and of each of its parts."""
+def ranking(studio, run, positive, among=None):
+    """Area under the ROC of the suspicion and of each of its parts.
+
+    Parameters
+    ----------
+    among : ndarray (2P,) bool, optional
+        Prototypes that are ranked.
+    """
     table = studio.prototypes.table(run)
-    found = {"suspicion": roc(np.array([p.suspicion for p in table]), positive)}
+    some = np.ones(len(table), bool) if among is None else among
+    found = {"suspicion": roc(np.array([p.suspicion for p in table])[some], positive[some])}
     for name in table[0].parts:
-        found[name] = roc(np.array([p.parts.get(name, np.nan) for p in table]), positive)
+        values = np.array([p.parts.get(name, np.nan) for p in table])
+        found[name] = roc(values[some], positive[some])
     return {name: round(value, 4) for name, value in found.items()}
 
 
@@ -165,6 +186,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--train", default="head")
     parser.add_argument("--strength", type=float, default=1.0)
+    parser.add_argument("--run", default="", help="look at a run that is there; train none")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--set", action="append", default=[])
     args = parser.parse_args()
@@ -188,18 +210,23 @@ def main():
     say("imported and embedded", began, items=studio.catalogue.n)
     began = time.monotonic()
     settings = {"final_fit": "no", **parse_settings(args.set)}
-    run = finish(
-        studio.training.run("st-protopnet", train=args.train, seed=args.seed, settings=settings)
-    ).run
+    run = (
+        args.run
+        or finish(
+            studio.training.run("st-protopnet", train=args.train, seed=args.seed, settings=settings)
+        ).run
+    )
     finish(studio.prototypes.prepare(run))
     say("trained and prepared", began, run=run)
     began = time.monotonic()
     planted = on_planted(studio, run, PLANTED)
-    beside = on_planted(studio, run, (*PLANTED, "scale_bar"))
+    moth = covered(studio, run)
     say("suspicion", began, prototypes=len(planted), planted=int(planted.sum()),
-        area_under_roc=ranking(studio, run, planted),
-        area_with_scale_bars=ranking(studio, run, beside),
-        area_without_masks=estimated(studio, run, photos, planted))  # fmt: skip
+        on_the_moth=int((moth >= 0.5).sum()),
+        planted_against_all_others=ranking(studio, run, planted),
+        planted_against_those_on_the_moth=ranking(studio, run, planted, planted | (moth >= 0.5)),
+        off_the_moth_against_on_it=ranking(studio, run, moth < 0.5),
+        planted_without_masks=estimated(studio, run, photos, planted))  # fmt: skip
     say("before", began, **accuracies(studio, run))
     off = np.flatnonzero(planted).tolist()
     studio.prototypes.forbid(run, off, "planted")

@@ -33,8 +33,20 @@ def label(
     existing: Annotated[
         bool, typer.Option("--existing-only", help="Refuse names that are not in the tree.")
     ] = False,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="As a prototype model suggests; ITEM: only these.")
+    ] = False,
+    run: Annotated[str, typer.Option(help="With --suggest: the run to ask.")] = "",
+    least: Annotated[
+        float, typer.Option(help="With --suggest: least confidence to label.", min=0, max=1)
+    ] = 0.5,
 ) -> None:
     """Name items."""
+    if suggest:
+        if category or table_file:
+            raise UserError("--suggest names by itself.", "Leave --category and --from out.")
+        _label_as_suggested(ctx, project, items, run, least)
+        return
     try:
         by = LabelSource[source.upper()]
     except KeyError:
@@ -59,6 +71,40 @@ def label(
         ]
         changed = len(changes.items) if changes else 0
         console(ctx).emit({"changed": changed, "created": created}, f"{summary}.")
+
+
+def _label_as_suggested(
+    ctx: typer.Context, project: Path, items: list[str] | None, run: str, least: float
+) -> None:
+    """Labels of a model; what looks like nothing it knows stays without one."""
+    with opened(ctx, project) as studio:
+        out = console(ctx)
+        name = studio.prototypes.opened(run).name
+        ids = read_items(studio, items) if items else None
+        found = out.drive(studio.prototypes.suggest(name, ids), "Asking the prototypes")
+        changes = studio.prototypes.accept(name, found, least)
+        changed = len(changes.items) if changes else 0
+        strange = sum(s.unknown for s in found)
+        weak = sum(not s.unknown and s.confidence < least for s in found)
+        out.emit(
+            {
+                "run": name,
+                "changed": changed,
+                "unknown": strange,
+                "below_least": weak,
+                "suggestions": [
+                    {
+                        "item": s.item_id,
+                        "category": studio.catalogue.path_name(s.category_id),
+                        "confidence": s.confidence,
+                        "unknown": s.unknown,
+                    }
+                    for s in found
+                ],
+            },
+            f"{changed:,} items labelled as {name} suggests; {strange:,} look like nothing it "
+            f"knows, {weak:,} are under {least:g}.",
+        )
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,9 @@ from fgvc_studio.services import (
     prototypes_compare,
     prototypes_derive,
     prototypes_evidence,
+    prototypes_plate,
     prototypes_prepare,
+    prototypes_report,
     prototypes_suggest,
     prototypes_table,
     prototypes_verdicts,
@@ -253,6 +256,18 @@ class Prototypes:
         opened = self.opened(run)
         return prototypes_table.effects(
             opened, self.bans(opened.name) if off is None else off, against
+        )
+
+    # ---- on paper --------------------------------------------------------------------------
+    def plate(self, run: str, category_id: int, out: Path) -> Path:
+        """The identification plate of a category as PDF, PNG or SVG, by the suffix."""
+        return prototypes_plate.plate(self.opened(run), self.table(run), category_id, out)
+
+    def report(self, run: str, out: Path) -> Generator[Progress, None, list[Path]]:
+        """The audit report: HTML, CSV, JSON and pictures in a folder; gives the files."""
+        opened = self.opened(run)
+        return prototypes_report.report(
+            opened, self.table(opened.name), self.bans(opened.name), out
         )
 
     # ---- suggestions -----------------------------------------------------------------------

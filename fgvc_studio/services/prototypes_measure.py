@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fgvc_studio.analysis import prototype_metrics
+from fgvc_studio.analysis import localisation, prototype_metrics
 from fgvc_studio.domain.records import Progress, Split
 from fgvc_studio.services.prototypes_cache import Activations
 from fgvc_studio.services.prototypes_open import Frame, Opened
@@ -50,6 +50,7 @@ class Measures:
     boxes : ndarray (2P, 4)
         Region of the source: top, bottom, left, right in parts of the model's input.
     outside, border, disparate, relevance : ndarray (2P,)
+        The first of the source and the best patches, their hottest cells only (see `hot`).
     part_purity : ndarray (2P,)
         Share of the best patches that hold the commonest key point.
     usage : ndarray (2P,) int64
@@ -243,7 +244,7 @@ class _Work:
             mine = cells[:d] if j < half else cells[d:]
             map_ = np.maximum(np.tensordot(self.bundle.vectors[j], mine, 1), 0)
             if inside is not None:
-                share = prototype_metrics.energy_outside(map_, inside)
+                share = prototype_metrics.energy_outside(hot(map_), inside)
                 if share is not None:
                     self._energy[j].append(share)
             if is_source:
@@ -289,8 +290,6 @@ class _Work:
 
 def extent(map_: NDArray[np.floating]) -> tuple[float, float, float, float]:
     """Region around a map's peak: top, bottom, left, right in parts of the whole."""
-    from fgvc_studio.analysis import localisation
-
     h, w = map_.shape
     large = localisation.upsampled(map_, h * DETAIL, w * DETAIL)
     top, bottom, left, right = localisation.peak_box(large)
@@ -300,6 +299,15 @@ def extent(map_: NDArray[np.floating]) -> tuple[float, float, float, float]:
         left / large.shape[1],
         right / (w * DETAIL),
     )
+
+
+def hot(map_: NDArray[np.floating]) -> NDArray[np.floating]:
+    """A map with all but its hottest cells set to 0: those that its outline is drawn around.
+
+    Maps of cosines are positive nearly everywhere, so that the energy of a whole map says more
+    about the size of the object than about the prototype.
+    """
+    return np.where(localisation.hot_mask(map_), map_, 0)
 
 
 def hit(

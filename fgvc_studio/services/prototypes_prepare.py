@@ -67,7 +67,9 @@ def prepare(opened: Opened) -> Generator[Progress, None, None]:
         yield from _compare(opened)
         opened.forget()
     yield from prototypes_measure.measure(opened)
-    opened.kept.pop("measures", None)
+    with opened.lock:
+        for name in ("measures", "sources", "table"):
+            opened.kept.pop(name, None)
     if not opened.studio.store.read_only:
         prototypes_verdicts.carry(opened)
 

@@ -86,6 +86,14 @@ def _measures(opened: Opened) -> Measures | None:
     return found
 
 
+def measured_object(opened: Opened) -> str:
+    """What the object is known from: ``mask``, ``estimate``, or empty before the preparation."""
+    measures = _measures(opened)
+    if measures is None:
+        return ""
+    return "estimate" if measures.estimated else "mask"
+
+
 def _sources(opened: Opened, measures: Measures | None) -> list[Patch]:
     bundle, (rows, columns) = opened.bundle, opened.grid
     frames = opened.frames(opened.source_items)

@@ -1,4 +1,3 @@
-import shutil
 import sys
 from pathlib import Path
 
@@ -7,23 +6,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-@pytest.fixture(scope="session")
-def prepared_project(tmp_path_factory):
-    """A project whose run was trained and prepared; copy it before writing."""
-    import prototypes_kit as kit
-
-    folder = tmp_path_factory.mktemp("prototypes")
-    with kit.make_studio(folder) as studio:
-        kit.train(studio)
-        kit.finish(studio.prototypes.prepare(kit.RUN))
-    return folder
-
-
 @pytest.fixture
-def proto_studio(prepared_project, tmp_path):
-    """A studio over a copy of `prepared_project`."""
+def proto_studio(tmp_path):
+    """A studio over a copy of a project whose run was trained and prepared."""
+    from prototypes_project import make_prepared
+
     from fgvc_studio.services.studio import Studio
 
-    shutil.copytree(prepared_project, tmp_path / "copy")
-    with Studio.open(tmp_path / "copy" / "p.fgvc", who="ana") as studio:
+    with Studio.open(make_prepared(tmp_path) / "p.fgvc", who="ana") as studio:
         yield studio
