@@ -46,6 +46,16 @@ def leads_in(photos: int) -> str:
     return translate("prototypes", "leads in {n} photos").format(n=f"{photos:,}")
 
 
+def worth(relevance: float, purity: float) -> list[str]:
+    """Relevance and purity, as far as they are known."""
+    found = []
+    if relevance == relevance:
+        found.append(translate("prototypes", "relevance {value}").format(value=f"{relevance:.2f}"))
+    if purity == purity:
+        found.append(translate("prototypes", "purity {value}").format(value=share(purity, 0)))
+    return found
+
+
 def suspicion() -> tuple[str, str]:
     """The word, and what it is."""
     return (

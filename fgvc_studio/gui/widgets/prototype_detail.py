@@ -302,6 +302,7 @@ class PrototypeDetail(QWidget):
             self.tr("{branch} prototype {number}").format(branch=say.branch(p.branch), number=p.id)
         ]
         parts.append(say.leads_in(p.usage))
+        parts += say.worth(p.relevance, p.purity)
         if p.duplicate_of is not None:
             parts.append(self.tr("duplicate of {number}").format(number=p.duplicate_of))
         if p.forbidden:

@@ -123,6 +123,7 @@ class PrototypesWorkspace(Workspace):
     def close_project(self) -> None:
         """Remember the border and end the threads."""
         preferences.store().setValue("prototypes/panes", self.across.saveState())
+        self.state.close()
         for part in (self.detail, self.evidence, self.opinions, self.dialogs):
             part.stop()
         for lane in (self.items, self.sources, self.patches):
@@ -182,10 +183,6 @@ class PrototypesWorkspace(Workspace):
         name = self.tr("prototype {n}").format(n=prototype.id)
         self.context.show_items(np.array(list(dict.fromkeys(ids)), np.int64), name)
 
-    def try_without(self) -> None:
-        """Try the chosen prototypes the other way round."""
-        self.acts.turn()
-
     def train(self) -> None:
         """Train a classifier, and show how it goes."""
         self.context.actions.run(self.command)
@@ -198,9 +195,6 @@ class PrototypesWorkspace(Workspace):
             for command in _CONTEXT:
                 menu.addAction(self.context.actions[command]) if command else menu.addSeparator()
             menu.popup(place)
-
-    def _ask_reason(self, guess: str) -> None:
-        self.effects.ask(guess)
 
     def _browse(self, ids: object, name: str) -> None:
         self.context.show_items(np.asarray(ids, np.int64), name)
@@ -351,11 +345,16 @@ class PrototypesWorkspace(Workspace):
 
     def _connect(self) -> None:
         state, acts = self.state, self.acts
+        state.run_changed.connect(self.sources.forget)  # numbers mean other prototypes now
         state.loaded.connect(self._loaded)
         state.shown.connect(self._shown)
         state.effects_changed.connect(self._effects_changed)
         state.selection.changed.connect(self.context.actions.refresh)
-        state.selection.current_changed.connect(lambda _n: self.context.actions.refresh())
+        for moved in (
+            state.selection.current_changed, self.flips.selection.current_changed,
+            self.opinions.looked_at,
+        ):  # fmt: skip
+            moved.connect(lambda _n: self.context.actions.refresh())
         self.bar.model_chosen.connect(state.choose)
         self.bar.filter_changed.connect(state.set_filter)
         self.bar.order_changed.connect(state.set_order)
@@ -364,12 +363,12 @@ class PrototypesWorkspace(Workspace):
         self.grid.context_requested.connect(self._menu)
         self.detail.verdicts.judged.connect(acts.judge)
         self.detail.verdicts.noted.connect(acts.note)
-        self.detail.try_button.clicked.connect(self.try_without)
+        self.detail.try_button.clicked.connect(lambda: acts.turn())
         self.detail.reselect_button.clicked.connect(self.dialogs.reselect)
         self.effects.look_requested.connect(lambda: self.show_page(CHANGES))
         self.effects.keep_requested.connect(acts.keep)
         self.effects.put_back_requested.connect(state.put_back)
-        acts.reason_wanted.connect(self._ask_reason)
+        acts.reason_wanted.connect(self.effects.ask)
         acts.model_made.connect(self.dialogs.model_made)
         acts.suggested.connect(self.dialogs.suggested)
         self.flips.explain_requested.connect(self.explain)

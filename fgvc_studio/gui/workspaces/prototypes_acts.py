@@ -216,17 +216,17 @@ class PrototypeActs(QObject):
         """Write the audit into a folder."""
         run, service = self._state.run, self._context.studio.prototypes
 
-        def done(files: Any) -> None:
-            page = next((Path(f) for f in files if str(f).endswith(".html")), folder)
+        def done(files: Sequence[Path]) -> None:
+            page = next((f for f in files if f.suffix == ".html"), folder)
             self._context.toasts.show_message(
                 self.tr("The audit report is written: {folder}").format(folder=folder),
                 self.tr("Open"),
                 lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(page))),
             )
 
-        self._context.tasks.submit(
-            "prototype report",
-            lambda _t: service.report(run, folder),
+        self._context.jobs.add(
+            self.tr("Write the audit report of {run}").format(run=run),
+            lambda: service.report(run, folder),
             done,
-            self._context.show_fault,
+            key=f"report {run} {folder}",
         )

@@ -19,7 +19,7 @@ def connect_commands(page: PrototypesWorkspace) -> None:
         **{c: lambda v=v: acts.judge(v) for v, c in COMMANDS.items()},
         "proto.clear": lambda: acts.judge(None),
         "proto.note": page.detail.verdicts.write_note,
-        "proto.try": page.try_without,
+        "proto.try": acts.turn,
         "proto.forbid": acts.want_reason,
         "proto.put_back": state.put_back,
         "proto.reselect": dialogs.reselect,

@@ -51,6 +51,8 @@ class PrototypeState(QObject):
 
     loaded = Signal()
     """Models or table were read anew."""
+    run_changed = Signal()
+    """Another model is looked at; comes before `loaded`."""
     shown = Signal(bool)
     """Other prototypes pass or in another order; whether to start at the top."""
     effects_changed = Signal()
@@ -140,6 +142,7 @@ class PrototypeState(QObject):
             self.effects = None
             self.selection.clear()
             self.selection.set_current(0)
+            self.run_changed.emit()
         self.loaded.emit()
         self._show(to_top=other)
         self.refresh_effects()
@@ -148,6 +151,10 @@ class PrototypeState(QObject):
         self.models, self.run, self.book, self.ready = (), "", None, True
         self.loaded.emit()
         self._context.show_fault(error)
+
+    def close(self) -> None:
+        """The project closes: there is nothing to look at any more."""
+        self.models, self.run, self.book, self.ready = (), "", None, False
 
     def choose(self, run: str) -> None:
         """Use another model."""
