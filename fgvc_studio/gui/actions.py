@@ -173,6 +173,8 @@ _CLUSTERS = (
          icon="discover", cli="clusters", when="writable", menu="Clusters"),
     _row("clusters.known", _("actions", "Probably known items..."), icon="tag", cli="clusters",
          when="project", menu="Clusters"),
+    _row("clusters.place", _("actions", "Place what is left..."), icon="label", cli="label",
+         when="project", menu="Clusters"),
     _row("cluster.accept", _("actions", "Accept and name..."), "A", scope="clusters",
          icon="check", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
     _row("cluster.accept_as_is", _("actions", "Accept under the proposed name"), "Shift+A",
