@@ -197,7 +197,7 @@ _CLUSTERS = (
          cli="clusters", when="deciding_cluster", menu="Clusters", group=2),
     _row("cluster.split", _("actions", "Split..."), "Shift+M", scope="clusters", icon="split",
          cli="clusters", when="deciding_cluster", menu="Clusters", group=2),
-    _row("cluster.flag", _("actions", "Flag for a second opinion"), "F", scope="clusters",
+    _row("cluster.flag", _("actions", "Flag the ticked members"), "F", scope="clusters",
          icon="flag", gui=JUDGED, when="deciding_cluster", menu="Clusters", group=2),
     _row("cluster.check", _("actions", "Spot check..."), "C", scope="clusters", icon="reviewed",
          gui=JUDGED, when="deciding_cluster", menu="Clusters", group=3),

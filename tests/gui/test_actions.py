@@ -50,6 +50,7 @@ class Window(QMainWindow):
             "back",
             "forward",
             "space",
+            "growable",
         ):
             self.commands.set_condition(name, lambda: True)
         for command in COMMANDS:

@@ -127,7 +127,8 @@ class DiscoverWorkspace(Workspace):
         self.go("grow")
         found = self.desk.listing.discovery
         space = found.space if found and cluster else ""
-        self.growing.start(category=category, cluster=cluster, items=items, space=space)
+        name = self.desk.name(cluster)
+        self.growing.start(category=category, cluster=cluster, items=items, name=name, space=space)
 
     # ---- pages -----------------------------------------------------------------------------
     def go(self, page: str) -> None:

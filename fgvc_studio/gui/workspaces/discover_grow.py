@@ -80,15 +80,27 @@ class GrowDesk(QObject):
 
     # ---- the start -------------------------------------------------------------------------
     def start(
-        self, *, category: int = 0, cluster: int = 0, items: Ids | None = None, space: str = ""
+        self,
+        *,
+        category: int = 0,
+        cluster: int = 0,
+        items: Ids | None = None,
+        name: str = "",
+        space: str = "",
     ) -> None:
-        """Rank the candidates in the background and show the first page."""
+        """Rank the candidates in the background and show the first page.
+
+        Parameters
+        ----------
+        name : str
+            Of the cluster.
+        """
         studio = self._context.studio
         self._session, self._audit = None, None
         self._log, self._good, self._bad = [], -1, -1
         self._category, self._cluster = category, cluster
         self._context.selection.clear()
-        self._title = self._name(items)
+        self._title = name or self._name(items)
         self._pane.show_waiting(self._title)
         self.changed.emit()
 
@@ -110,8 +122,6 @@ class GrowDesk(QObject):
     def _name(self, items: Ids | None) -> str:
         if self._category:
             return self._context.studio.catalogue.name(self._category)
-        if self._cluster:
-            return self._context.studio.review.cluster(self._cluster).name
         n = len(items) if items is not None else 0
         return self.tr("the selection ({n})").format(n=words.count(n))
 
