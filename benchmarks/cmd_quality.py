@@ -59,7 +59,8 @@ def main():
     p.add_argument("--probe", action="store_true")
     p.add_argument("--every", type=int, default=0, help="score every N epochs (diagnosis only)")
     p.add_argument("--cache", type=Path)
-    p.add_argument("--set", action="append", default=[])
+    p.add_argument("--view-seed", type=int, help="the same stored views for all seeds")
+    p.add_argument("--set", nargs="*", default=[])
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     rows = list(csv.DictReader((a.data / "labels.csv").open()))
@@ -93,6 +94,9 @@ def run(a, seed, config, backbone, pictures, folder, data):
     trainer = CmdTrainer(
         config, backbone, pictures, folder / "run", cache, seed=seed, threads=a.threads
     )
+    if a.view_seed is not None:  # all seeds look at the same stored views
+        other = CmdTrainer(config, backbone, pictures, folder / "none", cache, seed=a.view_seed)
+        trainer.cache = other.cache
     for _ in trainer.prepare():
         pass
     filled, filled_cpu = time.monotonic() - started, time.process_time() - cpu

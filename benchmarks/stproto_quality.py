@@ -81,6 +81,9 @@ def train(config, backbone, part, a, seed, test=None):
         stages, last = {}, []
         started = time.perf_counter()
         for report in made.steps():
+            if "unprojected_accuracy" in report.diagnostics and not config.refit:
+                line = {k: round(v, 3) for k, v in {**report.losses, **report.diagnostics}.items()}
+                print(json.dumps({"epoch": report.epoch, **line}), flush=True)
             if "last_layer_accuracy" in report.diagnostics:
                 last.append(report.diagnostics["last_layer_accuracy"])
             if test and made.loop is not None and report.step == made.loop.total:
@@ -135,9 +138,10 @@ def main():
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--every", type=int, default=1, help="every n-th class only")
     p.add_argument("--validate", action="store_true")
+    p.add_argument("--epochs-last", type=int, help="known from validation: no run for it")
     p.add_argument("--no-probe", action="store_true")
     p.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "stproto-views")
-    p.add_argument("--set", action="append", default=[])
+    p.add_argument("--set", nargs="*", default=[])
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     data, backbone = Data(a.data, a.every), backbones.load("lite0")
@@ -148,18 +152,17 @@ def main():
         print(json.dumps({"frozen": probe(backbone, gallery, queries, a.threads)}), flush=True)
     config = changed(preset(a.preset, len(both[0]), a.train), parse_settings(a.set))
     for seed in map(int, a.seeds.split(",")):
-        made, _, last, seconds = train(config, backbone, both, a, seed)
-        best = int(np.argmax([made.evaluation["after_projection"]["accuracy"], *last]))
-        facts = {k: v for k, v in made.evaluation.items() if k != "calibration"}
-        print(json.dumps({"seed": seed, "seconds": seconds, "epochs_last": best,
-                          "validation": facts, "calibration": made.evaluation["calibration"]}),
-              flush=True)  # fmt: skip
+        if a.epochs_last is None:
+            made, _, last, seconds = train(config, backbone, both, a, seed)
+            best = int(np.argmax([made.evaluation["after_projection"]["accuracy"], *last]))
+            print(json.dumps({"seed": seed, "seconds": seconds, "epochs_last": best,
+                              "last_layer": last, "validation": made.evaluation}),
+                  flush=True)  # fmt: skip
+        else:
+            best = a.epochs_last
         if a.validate:
             continue
-        again = dataclasses.replace(
-            config, refit=True, last_layer_epochs=best,
-            temperature=made.evaluation["calibration"]["temperature"],
-        )  # fmt: skip
+        again = dataclasses.replace(config, refit=True, last_layer_epochs=best)
         test = stored_test(backbone, config, queries[0], a), queries[1].classes
         _, stages, _, seconds = train(again, backbone, both, a, seed, test)
         print(json.dumps({"seed": seed, "seconds": seconds, "test": stages}), flush=True)

@@ -1,13 +1,7 @@
-"""How good clusters are, judged from the space alone: membership, purity, halves, look-alikes.
-
-The purity of a cluster of unnamed items cannot be measured. It is estimated from what pure groups
-look like: known categories are hidden, grouped by k-means, and the share that a group holds of one
-category is set against how sure, how repeatable and how closed that group looks.
-"""
+"""How good clusters look, judged from the space alone: membership, halves, look-alikes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +18,6 @@ TAU = 0.1
 NEIGHBOURS = 10
 DIMS = 64
 """Principal directions kept: as good for neighbours of photos, and much faster."""
-LEAST_CATEGORIES, LEAST_ITEMS, LEAST_EACH = 9, 200, 5
-MOST_ITEMS = 6_000
-_FACTORS = (0.7, 1.0, 1.4)
-_ROTATIONS = 3
-_GRID = 41
-_AROUND = 40
-_RANGE = (0.1, 0.9)
 
 
 def compact(vectors: Floats, seed: int = 0) -> Floats:
@@ -114,89 +101,6 @@ def quality(vectors: Floats, cluster: Ids, count: int, seed: int = 0) -> Floats:
     same = np.array([pairs.get(int(g), -1) for g in range(count)])[again] == cluster
     sure = membership(vectors, cluster, count).confidence
     return np.asarray((sure + closeness(vectors, cluster) + same) / 3, np.float32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PurityMap:
-    """From the mean quality of a cluster to its purity, with a range holding four in five.
-
-    Attributes
-    ----------
-    table : ndarray (4, g) float64
-        Quality, low, middle, high.
-    """
-
-    table: NDArray[np.float64]
-
-    def of(self, value: float) -> tuple[float, float, float]:
-        """(low, estimate, high) for a mean quality."""
-        low, middle, high = (float(np.interp(value, self.table[0], row)) for row in self.table[1:])
-        return low, middle, high
-
-
-def calibrate(vectors: Floats, labels: Ids, seed: int = 0) -> Iterator[PurityMap | None]:
-    """Learn the purity map from labelled items; yields None while it works, then the map.
-
-    Every third category is hidden in turn and grouped by k-means into too few, right and too many
-    groups. A monotone curve (isotonic regression) runs through quality against true purity.
-
-    Parameters
-    ----------
-    vectors : ndarray (n, D) float32
-    labels : ndarray (n,) int64
-        Categories, all of them known.
-
-    Yields
-    ------
-    PurityMap or None
-        Nothing but None where fewer than 9 categories hold 5 items, or 200 items are labelled.
-    """
-    names, counts = np.unique(labels, return_counts=True)
-    names = names[counts >= LEAST_EACH]
-    rows = np.flatnonzero(np.isin(labels, names))
-    if len(names) < LEAST_CATEGORIES or len(rows) < LEAST_ITEMS:
-        return
-    if len(rows) > MOST_ITEMS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_ITEMS, replace=False))
-    points: list[tuple[float, float, int]] = []
-    for turn in range(_ROTATIONS):
-        hidden = names[turn::_ROTATIONS]
-        pool = rows[np.isin(labels[rows], hidden)]
-        data = compact(vectors[pool], seed)
-        for factor in _FACTORS:
-            yield None
-            points += _points(data, labels[pool], max(2, round(factor * len(hidden))), seed)
-    yield PurityMap(_fitted(np.array(points)))
-
-
-def _points(data: Floats, truth: Ids, count: int, seed: int) -> list[tuple[float, float, int]]:
-    """(mean quality, purity, size) of each k-means group."""
-    found = clustering.kmeans(data, count, seed).astype(np.int64)
-    good = quality(data, found, count, seed)
-    points = []
-    for g in np.unique(found):
-        own = found == g
-        share = np.unique(truth[own], return_counts=True)[1].max() / own.sum()
-        points.append((float(good[own].mean()), float(share), int(own.sum())))
-    return points
-
-
-def _fitted(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    from sklearn.isotonic import IsotonicRegression
-
-    x, y, weight = points[np.argsort(points[:, 0], kind="stable")].T
-    curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(x, y, weight)
-    left = y - curve.predict(x)
-    grid = np.linspace(x[0], x[-1], _GRID)
-    middle = curve.predict(grid)
-    around = min(_AROUND, len(x))
-    ranges = np.empty((2, _GRID))
-    for i, value in enumerate(grid):
-        near = np.argsort(np.abs(x - value), kind="stable")[:around]
-        ranges[:, i] = np.quantile(left[near], _RANGE)
-    low = np.clip(middle + np.minimum(ranges[0], 0), 0, 1)
-    high = np.clip(middle + np.maximum(ranges[1], 0), 0, 1)
-    return np.stack([grid, low, middle, high])
 
 
 # ---- parts and unions ------------------------------------------------------------------------

@@ -14,12 +14,12 @@ from fgvc_studio.analysis.matching import matched_pairs
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
-METHODS = ("kmeans", "umap-kmeans", "hdbscan", "guided")
+METHODS = ("kmeans", "umap-kmeans", "hdbscan", "guided", "guided-hdbscan")
 RUNS = 4
 LAYOUTS = 2
 _EXACT = 20_000_000
 """Items times groups up to which the slower and better k-means runs."""
-_LEAST_FOR_UMAP = 20
+LEAST_FOR_UMAP = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,8 +77,8 @@ def group(
     vectors : ndarray (n, D) float32
         l2-normalised.
     known, labels : ndarray (m, D) float32 and (m,) int64
-        Named items with their categories; looked at by the method ``guided`` only, which is
-        UMAP and k-means on `discriminants`.
+        Named items with their categories; looked at by the guided methods only, which
+        are UMAP with k-means or HDBSCAN on `discriminants`.
     count : int
         Groups wanted by the k-means methods.
     size : int
@@ -91,9 +91,10 @@ def group(
     """
     if method not in METHODS:
         raise ValueError(f"no method {method}")
-    if method == "guided":
-        vectors, method = discriminants(vectors, known, labels), "umap-kmeans"
-    if method == "kmeans" or len(vectors) < _LEAST_FOR_UMAP:
+    if method.startswith("guided"):
+        vectors = discriminants(vectors, known, labels)
+        method = "hdbscan" if method == "guided-hdbscan" else "umap-kmeans"
+    if method == "kmeans" or len(vectors) < LEAST_FOR_UMAP:
         runs = [_kmeans(vectors, count, seed + r) for r in range(RUNS)]
     else:
         layouts = [class_count.layout(vectors, seed + i) for i in range(LAYOUTS)]

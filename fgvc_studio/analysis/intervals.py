@@ -123,6 +123,18 @@ def binomial_upper(wrong: int, n: int, level: float = LEVEL) -> float:
     return 1.0 if wrong == n else float(beta.ppf(level, wrong + 1, n - wrong))
 
 
+def binomial_interval(hits: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Two-sided Clopper-Pearson interval of a share; (0, 1) without trials."""
+    from scipy.stats import beta
+
+    if not 0 <= hits <= n:
+        raise ValueError(f"{hits} hits in {n} trials")
+    tail = (1 - level) / 2
+    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    return low, high
+
+
 def _draws(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """Blocks ``(b, n)`` of drawn indices; the same for equal n and seed."""
     rng = np.random.default_rng(seed)

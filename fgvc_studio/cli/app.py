@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from fgvc_studio import __version__
-from fgvc_studio.cli import clusters, decisions, projects, spaces, system, training
+from fgvc_studio.cli import clusters, decisions, drift, projects, spaces, system, training
 from fgvc_studio.cli.console import Console
 from fgvc_studio.domain.errors import Cancelled, UserError
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (projects, spaces, decisions, system, training):
+for group in (projects, spaces, decisions, system, training, drift):
     app.registered_commands.extend(group.app.registered_commands)
 app.add_typer(decisions.tree, name="categories")
 app.add_typer(clusters.app, name="clusters")

@@ -35,7 +35,7 @@ def make_groups(
     ctx: typer.Context,
     project: Project,
     method: Annotated[
-        str, typer.Option(help="kmeans, umap-kmeans, hdbscan or guided.")
+        str, typer.Option(help="kmeans, umap-kmeans, hdbscan, guided, guided-hdbscan.")
     ] = "umap-kmeans",
     count: Annotated[int, typer.Option(help="Number of groups; 0 estimates it.", min=0)] = 0,
     space: Space = "",

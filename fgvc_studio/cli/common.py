@@ -78,6 +78,11 @@ def read_items(studio: Studio, words: Iterable[str]) -> NDArray[np.int64]:
     return np.array(ids, np.int64)
 
 
+def metric_text(name: str, value: float) -> str:
+    """A metric's value for people: counts as whole numbers, the rest as fractions."""
+    return f"{value:,.0f}" if name == "novel_categories" else f"{value:.4f}"
+
+
 def skipped_result(skipped: Iterable[Skipped]) -> list[dict[str, str]]:
     """Skipped files as results."""
     return [{"path": s.path, "reason": s.reason} for s in skipped]

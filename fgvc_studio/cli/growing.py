@@ -38,6 +38,9 @@ def grow(
     to: Annotated[str, typer.Option("--to", help="Category to name with.")] = "",
     size: Annotated[int, typer.Option("-n", help="Items to audit.", min=1)] = 30,
     page: Annotated[int, typer.Option(help="Items on a page.", min=1)] = 50,
+    guard: Annotated[
+        float, typer.Option(help="Leave out what may have another category, at this error.")
+    ] = 0.0,
     space: Space = "",
     seed: Annotated[int, typer.Option(help="Same seed, same order.")] = 0,
 ) -> None:
@@ -75,7 +78,7 @@ def grow(
                     _page_text(studio, session) + "\nGive --answers with f or j for this page.",
                 )  # fmt: skip
                 return
-            audit = session.audit(size, seed)
+            audit = session.audit(size, seed, guard=guard)
         _audited(studio, audit, wrong, out, asks)
         target = batch.category_named(studio, to, create=True) if to else None
         changes = audit.commit(target) if commit else None
@@ -170,3 +173,37 @@ def _audit(audit: Audit) -> dict[str, Any]:
         "sentence": audit.sentence(),
         "items": len(audit.items),
     }
+
+
+# ---- placing ---------------------------------------------------------------------------------
+@app.command("place")
+def place(
+    ctx: typer.Context,
+    project: Project,
+    items: Annotated[list[str] | None, typer.Argument(help="Default: all unlabelled.")] = None,
+    page: Annotated[int, typer.Option(help="Items on a page.", min=1)] = 50,
+    wrong: Annotated[str, typer.Option(help="Items that are not so, comma-separated.")] = "",
+    commit: Annotated[bool, typer.Option("--commit", help="Name the others.")] = False,
+    space: Space = "",
+) -> None:
+    """The surest free items with their likely categories; --commit names all but the wrong."""
+    from fgvc_studio.services import placing
+
+    with opened(ctx, project, read_only=not commit) as studio:
+        chosen = read_items(studio, items) if items else None
+        found = placing.first_page(studio, chosen, space=space or None, page=page)
+        refused = read_items(studio, wrong.replace(",", " ").split()) if wrong else ()
+        changes = placing.accept(studio, found, wrong=refused) if commit else None
+        paths, name = studio.catalogue.columns.paths, studio.catalogue.name
+        rows = [
+            {"id": i, "category": name(c), "confidence": s, "path": paths[i - 1]}
+            for i, c, s in zip(
+                found.item_ids.tolist(),
+                found.category_ids.tolist(),
+                found.confidence.tolist(),
+                strict=True,
+            )
+        ]
+        placed = len(rows) - len(refused) if changes else 0
+        text = "\n".join(f"{r['id']}  {r['category']}  {r['confidence']:.2f}" for r in rows)
+        console(ctx).emit({"items": rows, "placed": placed}, f"{text}\n{placed:,} placed.")

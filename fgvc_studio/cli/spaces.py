@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from fgvc_studio.cli.common import console, opened, read_items, skipped_result, skipped_text
+from fgvc_studio.cli.common import (
+    console,
+    metric_text,
+    opened,
+    read_items,
+    skipped_result,
+    skipped_text,
+)
 from fgvc_studio.cli.console import table
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Box
@@ -156,6 +163,7 @@ def evaluate(
     ctx: typer.Context,
     project: Project,
     space: Space = "",
+    run: Annotated[str, typer.Option(help="A run in place of a space.")] = "",
     truth: Annotated[
         Path | None, typer.Option(help="CSV with the true labels; used for scoring only.")
     ] = None,
@@ -165,7 +173,9 @@ def evaluate(
     queries: Annotated[str, typer.Option(help="Splits of the queries, e.g. test.")] = "",
     categories: Annotated[str, typer.Option(help="all, known or novel.")] = "all",
 ) -> None:
-    """Score a space: retrieval, neighbours' vote, probe, clustering, with 95 % intervals."""
+    """Score a space, or what a run made, with 95 % intervals."""
+    if run and space:
+        raise UserError("Give a space or a run, not both.", "Leave --space out.")
     with opened(ctx, project, read_only=True) as studio:
         out = console(ctx)
         report = out.drive(
@@ -177,14 +187,23 @@ def evaluate(
                 gallery=_splits(gallery),
                 queries=_splits(queries),
                 categories=categories,
+                run=run or None,
             ),
             "Evaluating",
         )
         rows = [
-            (name, f"{m['value']:.4f}", f"{m['low']:.4f} - {m['high']:.4f}", f"{m['n']:,}")
-            for name, m in report["metrics"].items()
+            (
+                name if kind == "metrics" else f"frozen space: {name}",
+                metric_text(name, m["value"]),
+                f"{metric_text(name, m['low'])} - {metric_text(name, m['high'])}",
+                f"{m['n']:,}",
+            )
+            for kind in ("metrics", "baseline")
+            for name, m in report.get(kind, {}).items()
         ]
-        out.emit(report, table(rows, ("metric", "value", "95 % interval", "queries")))
+        lines = [table(rows, ("metric", "value", "95 % interval", "queries"))]
+        lines.append(str(report.get("verdict", "")))
+        out.emit(report, "\n".join(line for line in lines if line))
 
 
 def _splits(text: str) -> list[str] | None:

@@ -7,23 +7,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fgvc_studio.cli.common import console, opened, skipped_text
+from fgvc_studio.cli import drift
+from fgvc_studio.cli.common import console, metric_text, opened, skipped_text
 from fgvc_studio.cli.console import table
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Skipped
 
 if TYPE_CHECKING:
-    from fgvc_studio.domain.runs import RunCard, TrainingRun
+    from fgvc_studio.domain.runs import Metrics, RunCard, TrainingRun
     from fgvc_studio.services.studio import Studio
 
 app = typer.Typer()
+NEXT = {
+    "space": "Use its space: runs PROJECT keep {run}; delete it: runs PROJECT discard {run}.",
+    "classifier": "Look at its evidence: prototypes PROJECT list; delete it: runs PROJECT discard "
+    "{run}.",
+    "clusters": "Review them: clusters PROJECT list; take them back: undo PROJECT.",
+}
 ACTIONS = ("list", "show", "keep", "discard", "compare")
 
 
 @app.command()
 def train(
     ctx: typer.Context,
-    method: Annotated[str, typer.Argument(help="cmd.", show_default=False)],
+    method: Annotated[
+        str, typer.Argument(help="cmd, ecaml, st-protopnet or crkd.", show_default=False)
+    ],
     project: Annotated[
         Path | None, typer.Argument(help="The project folder.", show_default=False)
     ] = None,
@@ -49,7 +58,7 @@ def train(
     """Train a method on the items; stopped or killed, --resume RUN goes on."""
     from fgvc_studio.methods import registry
     from fgvc_studio.methods.config import form, parse_settings
-    from fgvc_studio.services.training import process_rank
+    from fgvc_studio.services.processes import process_rank
 
     out = console(ctx)
     if list_settings:
@@ -88,8 +97,7 @@ def train(
                 "card": card,
             },
             f"Run {result.run}, {minutes:.1f} min.\n{_told(result.card)}\n"
-            f"Use its space: runs PROJECT keep {result.run}; delete it: runs PROJECT discard "
-            f"{result.run}.",
+            f"{NEXT[registry.get(method).makes].format(run=result.run)}",
         )
 
 
@@ -99,7 +107,8 @@ def runs(
     project: Annotated[Path, typer.Argument(help="The project folder.", show_default=False)],
     action: Annotated[str, typer.Argument(help=", ".join(ACTIONS) + ".")] = "list",
     names: Annotated[
-        list[str] | None, typer.Argument(help="RUN, two of them to compare.", show_default=False)
+        list[str] | None,
+        typer.Argument(help="RUN; to compare two runs or spaces.", show_default=False),
     ] = None,
 ) -> None:
     """List the runs; show, keep or discard one; compare two."""
@@ -133,9 +142,14 @@ def runs(
 
 
 def _compare(ctx: typer.Context, studio: Studio, first: str, second: str) -> None:
+    moved, drifted = drift.compare(ctx, studio, first, second)
+    known = {run.id for run in studio.training.runs.all()}
+    if not {first, second} <= known:  # a frozen space has no card
+        console(ctx).emit({"runs": [first, second], "drift": drifted}, "\n".join(moved))
+        return
     cards = [studio.training.runs.card(name) for name in (first, second)]
     names = [n for n in cards[0].metrics if n in cards[1].metrics]
-    rows = [(n, *(f"{c.metrics[n]['value']:.4f}" for c in cards)) for n in names]
+    rows = [(n, *(metric_text(n, c.metrics[n]["value"]) for c in cards)) for n in names]
     changed = {
         key: [c.config.get(key) for c in cards]
         for key in sorted({*cards[0].config, *cards[1].config})
@@ -147,20 +161,19 @@ def _compare(ctx: typer.Context, studio: Studio, first: str, second: str) -> Non
     same = cards[0].data.get("fingerprint") == cards[1].data.get("fingerprint")
     if not same:
         lines.append("The runs learned from different items.")
-    console(ctx).emit(
-        {"runs": [first, second], "metrics": metrics, "config": changed, "same_items": same},
-        "\n".join(lines),
-    )
+    facts = {"metrics": metrics, "config": changed, "same_items": same, "drift": drifted}
+    console(ctx).emit({"runs": [first, second], **facts}, "\n".join([*lines, *moved]))
 
 
 def _told(card: RunCard) -> str:
     """A card for people."""
-    rows = []
-    for name, trained in card.metrics.items():
-        frozen = card.baseline.get(name, {})
-        rows.append((name, _interval(frozen), _interval(trained)))
-    lines = [table(rows, ("metric", "frozen", "trained"))] if rows else []
+    lines = [_table(card.metrics, card.baseline)]
+    if card.data.get("protocol"):
+        lines.append(f"Measured on: {card.data['protocol']}.")
     lines.append(card.verdict)
+    for title, found in card.findings.items():
+        if found.metrics != card.metrics:
+            lines += [f"{title}: {found.protocol}", _table(found.metrics, found.baseline)]
     lines += [*card.notes, *card.alarms]
     left_out = card.data.get("left_out")
     if isinstance(left_out, list) and left_out:
@@ -169,10 +182,17 @@ def _told(card: RunCard) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _interval(metric: Any) -> str:
+def _table(metrics: Metrics, baseline: Metrics) -> str:
+    names = [*metrics, *(name for name in baseline if name not in metrics)]
+    rows = [(n, _interval(n, baseline.get(n)), _interval(n, metrics.get(n))) for n in names]
+    return table(rows, ("metric", "before", "trained")) if rows else ""
+
+
+def _interval(name: str, metric: Any) -> str:
     if not metric:
         return "-"
-    return f"{metric['value']:.4f} ({metric['low']:.4f} - {metric['high']:.4f})"
+    value, low, high = (metric_text(name, metric[key]) for key in ("value", "low", "high"))
+    return f"{value} ({low} - {high})"
 
 
 def _card(card: RunCard) -> dict[str, Any]:

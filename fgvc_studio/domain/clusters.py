@@ -55,7 +55,8 @@ class Found:
     Attributes
     ----------
     source : str
-        ``crkd``, ``kmeans``, ``umap-kmeans``, ``hdbscan``, ``guided`` or ``selection``.
+        ``crkd``, ``selection``, or a grouping: ``kmeans``, ``umap-kmeans``, ``hdbscan``,
+        ``guided``, ``guided-hdbscan``.
     space : str
         The space to look at the clusters in; "" for the default one.
     item_ids : ndarray (n,) int64

@@ -127,6 +127,8 @@ class RunCard:
         Whether the trained space is better than the frozen one, in plain words.
     findings : mapping
         Further comparisons by title, e.g. on categories that were hidden from training.
+    blind_test : mapping
+        Score of the expert's blind test between both spaces; empty when none was done.
     """
 
     run: str
@@ -147,3 +149,4 @@ class RunCard:
     verdict: str
     notes: tuple[str, ...] = ()
     findings: Mapping[str, Comparison] = field(default_factory=dict)
+    blind_test: Mapping[str, object] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 Menus, buttons, the command palette and the key sheet are all made from this table. `scope` says
 where the keys act: ``window`` everywhere in the main window, ``items`` where items are shown,
 ``grid`` only while the grid has the focus (keys that buttons and fields need themselves),
-``clusters``, ``known`` and ``grow`` on the pages of Discover.
+``clusters``, ``known`` and ``grow`` on the pages of Discover, ``prototypes`` in that workspace.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ _ = QT_TRANSLATE_NOOP  # marks a text for the translators; `Command.title` trans
 LOOKING = "looking changes nothing in the project"
 WINDOW = "concerns the window, not the project"
 JUDGED = "a judgement made while looking at the photo"
-SCOPES = ("window", "items", "grid", "clusters", "known", "grow")
-_FAMILY = {"grid": "items"}
+SCOPES = ("window", "items", "grid", "clusters", "known", "grow", "prototypes")
+_INSIDE = {"grid": "items"} | dict.fromkeys(
+    ("items", "clusters", "known", "grow", "prototypes"), "window"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ _LABEL = (
          cli="label", when="deciding", menu="Label"),
     _row("label.accept", _("actions", "Accept the suggestion shown"), "A", scope="items",
          icon="check", cli="label", when="deciding", menu="Label"),
+    _row("label.suggestions", _("actions", "Accept suggestions in bulk..."), icon="model",
+         cli="suggest", when="space", menu="Label"),
     _row("label.repeat", _("actions", "Repeat the last label"), "Ctrl+D .", scope="items",
          icon="repeat", cli="label", when="deciding", menu="Label"),
     _row("label.remove", _("actions", "Remove the label"), "Del", scope="grid", icon="unlabel",
@@ -130,6 +134,10 @@ _VIEW = (
          menu="View"),
     _row("go.discover", _("actions", "Discover"), "Alt+2", icon="discover", cli="clusters",
          when="project", menu="View"),
+    _row("go.prototypes", _("actions", "Prototypes"), "Alt+3", icon="prototypes",
+          cli="prototypes list", when="project", menu="View"),
+    _row("go.train", _("actions", "Train"), "Alt+4", icon="train", cli="train", when="project",
+         menu="View"),
     _row("go.history", _("actions", "History"), "Alt+5", icon="history", cli="history",
          when="project", menu="View"),
     _row("view.grid", _("actions", "Grid only"), "Ctrl+1", icon="grid", gui=LOOKING,
@@ -150,6 +158,8 @@ _VIEW = (
          gui=LOOKING, when="acting", menu="View", group=2),
     _row("view.open", _("actions", "Open the photo"), "Return", scope="grid", icon="image",
          gui=LOOKING, when="acting", menu="View", group=2),
+    _row("view.explain", _("actions", "Explain by prototypes"), "E", icon="prototypes",
+         gui=LOOKING, when="explaining", menu="View", group=2),
     _row("view.next", _("actions", "Next unreviewed"), "N", scope="items", icon="next",
          gui=LOOKING, when="items", menu="View", group=3, repeat=True),
     _row("view.previous", _("actions", "Previous unreviewed"), "Shift+N", scope="items",
@@ -162,10 +172,75 @@ _VIEW = (
          cli="embed", when="writable", menu="View", group=4),
     _row("space.map", _("actions", "Draw the map anew"), icon="map", cli="map", when="space",
          menu="View", group=4),
+    _row("train.new", _("actions", "New training..."), "Ctrl+Shift+T", icon="train", cli="train",
+         when="project", menu="View", group=4),
     _row("view.theme", _("actions", "Switch between light and dark"), icon="dark", gui=WINDOW,
          menu="View", group=5),
     _row("view.full_screen", _("actions", "Full screen"), "F11", gui=WINDOW, menu="View",
          group=5),
+)  # fmt: skip
+
+_PROTOTYPES = (
+    _row("proto.keep", _("actions", "Keep: a part that tells"), "K", scope="prototypes",
+         icon="check", cli="prototypes verdict", when="judging", menu="Prototypes"),
+    _row("proto.background", _("actions", "Background"), "B", scope="prototypes",
+         icon="background", cli="prototypes verdict", when="judging", menu="Prototypes"),
+    _row("proto.duplicate", _("actions", "Duplicate of a sister"), "D", scope="prototypes",
+         icon="duplicate", cli="prototypes verdict", when="judging", menu="Prototypes"),
+    _row("proto.wrong_part", _("actions", "Wrong part"), "W", scope="prototypes",
+         icon="wrong-part", cli="prototypes verdict", when="judging", menu="Prototypes"),
+    _row("proto.unsure", _("actions", "Unsure"), "U", scope="prototypes", icon="uncertain",
+         cli="prototypes verdict", when="judging", menu="Prototypes"),
+    _row("proto.clear", _("actions", "Take the verdict away"), "Backspace", scope="prototypes",
+         icon="unlabel", cli="prototypes verdict", when="judging", menu="Prototypes"),
+    _row("proto.note", _("actions", "Write a note"), "C", scope="prototypes", icon="label",
+         cli="prototypes verdict", when="judging", menu="Prototypes"),
+    _row("proto.try", _("actions", "Try without it, or with it again"), "X", scope="prototypes",
+         icon="forbid", cli="prototypes effects", when="prototype", menu="Prototypes", group=1),
+    _row("proto.forbid", _("actions", "Keep what is tried..."), "Shift+X", scope="prototypes",
+         icon="forbid", cli="prototypes forbid", when="trying", menu="Prototypes", group=1),
+    _row("proto.put_back", _("actions", "Put back what is tried"), "P", scope="prototypes",
+         icon="undo", gui="what is tried is not written anywhere", when="trial",
+         menu="Prototypes", group=1),
+    _row("proto.reselect", _("actions", "Choose another patch..."), "R", scope="prototypes",
+         icon="repeat", gui="a patch is chosen by looking at it", when="judging_one",
+         menu="Prototypes", group=1),
+    _row("proto.next", _("actions", "Next without a verdict"), "N", scope="prototypes",
+         icon="next", gui=LOOKING, when="prototype", menu="Prototypes", group=2, repeat=True),
+    _row("proto.previous", _("actions", "Previous without a verdict"), "Shift+N",
+         scope="prototypes", icon="previous", gui=LOOKING, when="prototype",
+         menu="Prototypes", group=2, repeat=True),
+    _row("proto.heat", _("actions", "Switch the heat map"), "H", scope="prototypes", icon="image",
+         gui=LOOKING, when="prototype", menu="Prototypes", group=2),
+    _row("proto.close_up", _("actions", "Close-ups or whole photos"), "Z", scope="prototypes",
+         icon="zoom-in", gui=LOOKING, when="classifier", menu="Prototypes", group=2),
+    _row("proto.locate", _("actions", "Show its photos in Browse"), "L", scope="prototypes",
+         icon="browse", gui=LOOKING, when="prototype", menu="Prototypes", group=2),
+    *(
+        _row(f"proto.page{i}", text, f"Ctrl+{i}", scope="prototypes", gui=LOOKING,
+             when="classifier", menu="Prototypes", group=3)
+        for i, text in enumerate((
+            _("actions", "Gallery of prototypes"), _("actions", "What changes"),
+            _("actions", "Explain a photo"), _("actions", "Two categories"),
+            _("actions", "Second opinion"),
+        ), 1)
+    ),
+    _row("proto.train", _("actions", "Train a classifier..."), icon="train",
+         cli="train st-protopnet", when="trainable", menu="Prototypes", group=4),
+    _row("proto.refit", _("actions", "Refit the last layer"), gui="a step of the audit",
+         when="mending", menu="Prototypes", group=4),
+    _row("proto.fine_tune", _("actions", "Fine-tune by the verdicts"), gui="a step of the audit",
+         when="mending", menu="Prototypes", group=4),
+    _row("proto.reproject", _("actions", "Look for new patches"), gui="a step of the audit",
+         when="mending", menu="Prototypes", group=4),
+    _row("proto.compare", _("actions", "Compare the models..."), icon="compare",
+         cli="runs compare", when="models", menu="Prototypes", group=4),
+    _row("proto.suggest", _("actions", "Suggest names for unlabelled photos"), icon="model",
+         cli="label --suggest", when="mending", menu="Prototypes", group=5),
+    _row("proto.plate", _("actions", "Identification plate..."), icon="image",
+         cli="prototypes report", when="classifier", menu="Prototypes", group=6),
+    _row("proto.report", _("actions", "Export the audit report..."), icon="export",
+         cli="prototypes report", when="classifier", menu="Prototypes", group=6),
 )  # fmt: skip
 
 _CLUSTERS = (
@@ -249,9 +324,11 @@ _HELP = (
     _row("app.about", _("actions", "About and licences"), gui=WINDOW, menu="Help", group=2),
 )  # fmt: skip
 
-COMMANDS: tuple[Command, ...] = (*_FILE, *_EDIT, *_LABEL, *_VIEW, *_CLUSTERS, *_HELP)
+COMMANDS: tuple[Command, ...] = (
+    *_FILE, *_EDIT, *_LABEL, *_VIEW, *_CLUSTERS, *_PROTOTYPES, *_HELP,
+)  # fmt: skip
 BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
-MENUS = ("File", "Edit", "Label", "View", "Clusters", "Help")
+MENUS = ("File", "Edit", "Label", "View", "Clusters", "Prototypes", "Help")
 
 
 def menu_title(menu: str) -> str:
@@ -262,16 +339,20 @@ def menu_title(menu: str) -> str:
         "Label": QCoreApplication.translate(CONTEXT, "&Label"),
         "View": QCoreApplication.translate(CONTEXT, "&View"),
         "Clusters": QCoreApplication.translate(CONTEXT, "&Clusters"),
+        "Prototypes": QCoreApplication.translate(CONTEXT, "&Prototypes"),
         "Help": QCoreApplication.translate(CONTEXT, "&Help"),
     }
     return words[menu]
 
 
 def scopes_meet(one: str, other: str) -> bool:
-    """Whether keys of both scopes can be live at the same time.
+    """Whether keys of both scopes can be live at the same time: one must lie within the other."""
+    return other in _around(one) or one in _around(other)
 
-    ``window`` always is, ``grid`` lies in ``items``; the other scopes belong to one page each.
-    """
-    if one not in SCOPES or other not in SCOPES:
-        return False
-    return "window" in (one, other) or _FAMILY.get(one, one) == _FAMILY.get(other, other)
+
+def _around(scope: str) -> set[str]:
+    found = {scope}
+    while scope in _INSIDE:
+        scope = _INSIDE[scope]
+        found.add(scope)
+    return found

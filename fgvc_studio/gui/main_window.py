@@ -297,7 +297,9 @@ class MainWindow(QMainWindow):
         self.frames.addWidget(self.start)
         self.frames.addWidget(project)
         self.setCentralWidget(self.frames)
-        for command in ("go.browse", "go.discover", "go.history"):
+        for command in (
+            "go.browse", "go.discover", "go.prototypes", "go.train", "go.history",
+        ):  # fmt: skip
             self.rail.add(self.actions_[command])
         self.rail.add_below(self.actions_["app.settings"])
         self.menus = self.actions_.fill_menu_bar(self.menuBar())

@@ -57,6 +57,9 @@ def sheet(t: Theme) -> str:
     QFrame#toast[tone="danger"] {{ border-left: 6px solid {t.danger}; }}
     QFrame#toast[tone="warning"] {{ border-left: 6px solid {t.warning}; }}
     QFrame#card {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QFrame#choice {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QFrame#choice[chosen="true"] {{ border: 2px solid {t.accent}; }}
+    QFrame#choice QRadioButton {{ font-weight: 600; }}
     QFrame#popup {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
     QFrame#popup QListView {{ background: {t.raised}; }}
     QFrame#card[drop="true"] {{ border: 2px solid {t.accent}; }}
@@ -79,6 +82,18 @@ def sheet(t: Theme) -> str:
     QDialogButtonBox, QMessageBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QTableView::item {{ padding: 0 5px; }}
     QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 20px; }}
+    QTabBar {{ background: transparent; }}
+    QTabBar::tab {{ padding: 6px 12px; border: none; border-bottom: 2px solid transparent;
+        color: {t.muted}; background: transparent; }}
+    QTabBar::tab:selected {{ color: {t.text}; border-bottom: 2px solid {t.accent}; }}
+    QTabBar::tab:hover {{ color: {t.text}; }}
+    QTabBar::tab:focus {{ border: 1px solid {t.accent}; border-bottom: 2px solid {t.accent}; }}
+    QFrame#effects {{ background: {t.raised}; border-top: 2px solid {t.accent}; }}
+    QFrame#banner {{ background: {t.hover}; }}
+    QFrame#rule {{ background: {t.border}; border: none; max-height: 1px; }}
+    QPushButton[role="keyed"] {{ text-align: left; padding: 4px 8px; }}
+    QPushButton[role="keyed"]:checked, QPushButton[role="chip"]:checked {{
+        background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; }}
     QLabel#key {{ background: {t.window}; border: 1px solid {t.border}; border-radius: 4px;
         padding: 1px 6px; color: {t.text}; }}
     """

@@ -166,6 +166,7 @@ def style_sheet(t: Theme) -> str:
     QLabel[role="heading"] {{ font-size: 14px; font-weight: 600; }}
     QLabel[role="muted"] {{ color: {t.muted}; }}
     QLabel[role="danger"] {{ color: {t.danger}; }}
+    QLabel[role="good"] {{ color: {t.good}; }}
     QLabel[role="warning"] {{ color: {t.warning}; }}
     QPushButton {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 5px;
         padding: 5px 12px; min-height: 18px; }}
@@ -178,6 +179,11 @@ def style_sheet(t: Theme) -> str:
     QPushButton[role="primary"]:focus {{ border: 2px solid {t.text}; }}
     QPushButton[role="primary"]:disabled {{ background: {t.border}; color: {t.muted};
         border-color: {t.border}; }}
+    QPushButton[role="tab"] {{ background: transparent; border: 1px solid transparent;
+        border-bottom: 2px solid transparent; border-radius: 0; padding: 5px 10px; }}
+    QPushButton[role="tab"]:hover {{ background: {t.hover}; }}
+    QPushButton[role="tab"]:checked {{ color: {t.accent}; border-bottom: 2px solid {t.accent}; }}
+    QPushButton[role="tab"]:focus {{ border: 2px solid {t.accent}; }}
     QPushButton[role="chip"] {{ border-radius: 11px; padding: 2px 10px; }}
     QPushButton[role="flat"], QToolButton {{ background: transparent; border: 1px solid transparent;
         border-radius: 5px; padding: 4px; }}

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,7 +19,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from fgvc_studio.domain.errors import UserError
+from fgvc_studio.methods.config import changed
 
+if TYPE_CHECKING:
+    from fgvc_studio.vision.backbones import Backbone
+
+C = TypeVar("C")
+CONFIG = "config.json"
 FORMAT = 1
 _HEAD = "fgvc_studio"
 _TENSOR, _TUPLE = "__tensor__", "__tuple__"
@@ -88,6 +96,49 @@ def load_state(path: Path) -> dict[str, Any]:
             f"The checkpoint {path.name} cannot be read ({error}).", "Start a new run."
         ) from error
     return state
+
+
+def write_config(
+    folder: Path, method: str, config: Any, backbone: Backbone, **facts: object
+) -> None:
+    """Keep the configuration (a dataclass) of a run, and the backbone it was for."""
+    about = {"method": method, "backbone": backbone.name, "key": backbone.key, **facts}
+    write_json(folder / CONFIG, {**about, "config": asdict(config)})
+
+
+def read_config(folder: Path, kind: type[C]) -> C:
+    """The configuration of a run.
+
+    Raises
+    ------
+    UserError
+        Missing or damaged.
+    """
+    try:
+        kept = json.loads((folder / CONFIG).read_text("utf-8"))["config"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"The settings of the run {folder.name} cannot be read.", "Start a new run."
+        ) from error
+    return changed(kind(), kept)
+
+
+@contextmanager
+def fitting(folder: Path, backbone: Backbone) -> Iterator[None]:
+    """Say in words that a run's model is not one of this backbone.
+
+    Raises
+    ------
+    UserError
+        Instead of a missing entry or tensors of other shapes.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise UserError(
+            f"The model of the run {folder.name} does not fit {backbone.name}.",
+            "Use the backbone of that run.",
+        ) from error
 
 
 def _flatten(value: Any, place: str, tensors: dict[str, Tensor]) -> Any:

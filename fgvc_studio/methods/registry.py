@@ -26,7 +26,11 @@ SPACE, CLASSIFIER, CLUSTERS = "space", "classifier", "clusters"
 
 
 class Trainer(Protocol):
-    """What a run needs of a method; made by `Method.trainer`."""
+    """What a run needs of a method; made by `Method.trainer`.
+
+    It may also have ``notes``, a tuple of sentences for the card, and ``findings()``, which gives
+    after `finish` what has the fields of a `domain.runs.Comparison`, or None.
+    """
 
     skipped: list[Skipped]
 
@@ -46,6 +50,10 @@ class Trainer(Protocol):
 
     def steps(self) -> Iterator[StepReport]:
         """Train, from the run's checkpoint when there is one."""
+        ...
+
+    def enough(self) -> None:
+        """End `steps` as soon as what was learned can be used."""
         ...
 
     def save(self) -> None:
@@ -81,6 +89,10 @@ class Method:
         ``space``, ``classifier`` or ``clusters``.
     uses_labels : bool
         Whether labels teach it.
+    least : int
+        Labelled items that a category needs to take part.
+    ends_early : bool
+        Whether what it learned can be used before its end (the trainer has `enough`).
     embedder : callable, optional
         (folder of a finished run, backbone) -> runtime over its model, where it makes a space.
     """
@@ -95,6 +107,8 @@ class Method:
     items: str
     makes: str
     uses_labels: bool = True
+    least: int = 1
+    ends_early: bool = False
     embedder: Callable[[Path, Backbone], Embedder] | None = None
 
     @property
@@ -121,9 +135,13 @@ def _ecaml_trainer(*parts: Any, **options: Any) -> Trainer:
 def _st_protopnet_trainer(*parts: Any, **options: Any) -> Trainer:
     from fgvc_studio.methods.st_protopnet.data import labels_of
     from fgvc_studio.methods.st_protopnet.trainer import StProtoTrainer
+    from fgvc_studio.methods.st_protopnet.two_fits import TwoFits
 
     *common, material = parts
-    return StProtoTrainer(*common, labels=labels_of(material), **options)
+    config, labels = common[0], labels_of(material)
+    again = {"yes": True, "no": False}.get(config.final_fit, bool(labels.validation.any()))
+    made = TwoFits if again and not config.refit else StProtoTrainer
+    return made(*common, labels=labels, **options)
 
 
 def _crkd_trainer(*parts: Any, **options: Any) -> Trainer:
@@ -158,6 +176,7 @@ _METHODS = (
         items=ALL,
         makes=SPACE,
         uses_labels=False,
+        ends_early=True,
         embedder=_cmd_embedder,
     ),
     Method(
@@ -170,6 +189,8 @@ _METHODS = (
         _ecaml_trainer,
         items=LABELLED,
         makes=SPACE,
+        least=2,
+        ends_early=True,
         embedder=_ecaml_embedder,
     ),
     Method(
@@ -182,6 +203,8 @@ _METHODS = (
         _st_protopnet_trainer,
         items=LABELLED,
         makes=CLASSIFIER,
+        least=st_protopnet.LEAST_IMAGES,
+        ends_early=True,
     ),
     Method(
         "crkd",

@@ -66,6 +66,23 @@ def draw_pin(picture: Image.Image, x: float, y: float, unit: float, lean: float)
     draw.ellipse((hx - r * 0.5, hy - r * 0.6, hx, hy - r * 0.1), fill=(200, 200, 205, 255))
 
 
+def loose_pin(rng: np.random.Generator, unit: float) -> Image.Image:
+    """A pin with a red glass head that lies on the ground, RGBA, as wide as it is turned."""
+    length, head = max(24, round(unit * 0.55)), max(4, round(unit * 0.055))
+    side = (length + 4 * head) * 2
+    big = Image.new("RGBA", (side, 6 * head), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(big)
+    middle = 3 * head
+    draw.line((2 * head, middle, side - 2 * head, middle), fill=(58, 58, 64, 255), width=4)
+    draw.ellipse((0, middle - 2 * head, 4 * head, middle + 2 * head), fill=(176, 24, 30, 255))
+    draw.ellipse((head, middle - head, 2 * head, middle), fill=(250, 190, 188, 255))
+    turned = big.rotate(
+        float(rng.uniform(-40, 40)), expand=True, resample=Image.Resampling.BICUBIC,
+        fillcolor=(0, 0, 0, 0),
+    )  # fmt: skip
+    return turned.reduce(2)
+
+
 def _word(rng: np.random.Generator) -> str:
     syllables = ("ber", "lan", "mor", "veld", "ka", "ris", "ton", "hel", "dra", "mi")
     return "".join(syllables[int(k)] for k in rng.integers(0, len(syllables), 2)).capitalize()

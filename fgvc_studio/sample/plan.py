@@ -67,24 +67,27 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Bias:
-    """How strongly paper labels go with some species.
+    """How strongly paper labels, and loose pins, go with some species.
 
     Attributes
     ----------
     species : tuple of str
-        Binomials.
+        Binomials that paper labels go with.
     strength : float
-        Share of the training images of those species with a label.
+        Share of the training images of those species with a label, or a pin.
     elsewhere : float
         Share of all other training and validation images with a label.
     test : float
         Share of test images with a label, whatever the species.
+    pinned : tuple of str
+        Binomials whose training images show a loose pin beside the moth; no other ones do.
     """
 
     species: tuple[str, ...] = BIASED_SPECIES
     strength: float = 0.85
     elsewhere: float = 0.06
     test: float = 0.30
+    pinned: tuple[str, ...] = ()
 
 
 def plan_shots(images: int, seed: int, bias: Bias) -> list[Shot]:
@@ -155,6 +158,10 @@ def _setting(
         odds = bias.strength
     else:
         odds = bias.elsewhere
+    loose = False
+    if bias.pinned:  # drawn only then, so that other data sets stay as they are
+        drawn = rng.random() < bias.strength
+        loose = bool(drawn and split != "test" and species.name in bias.pinned)
     return Setting(
         ground=station.grounds[int(rng.integers(len(station.grounds)))],
         sitting=station.sitting,
@@ -162,4 +169,5 @@ def _setting(
         pin=bool(rng.random() < 0.8) and not station.sitting,
         scale_bar=bool(rng.random() < 0.35) and not station.sitting,
         warmth=station.warmth,
+        loose_pin=loose,
     )

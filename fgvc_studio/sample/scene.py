@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from fgvc_studio.sample.backgrounds import background
-from fgvc_studio.sample.confounders import draw_pin, paper_label, scale_bar
+from fgvc_studio.sample.confounders import draw_pin, loose_pin, paper_label, scale_bar
 from fgvc_studio.sample.pattern import Individual
 from fgvc_studio.sample.render import OVERSAMPLING, Moth, Pose, draw_moth
 from fgvc_studio.sample.species import GENERA
@@ -26,6 +26,8 @@ class Setting:
         One of `backgrounds.BACKGROUNDS`.
     sitting : bool
         Alive, wings half drawn back; otherwise a set specimen.
+    pin, loose_pin : bool
+        Through the thorax; lying beside the moth.
     """
 
     ground: str
@@ -34,6 +36,7 @@ class Setting:
     pin: bool = False
     scale_bar: bool = False
     warmth: float = 0.0
+    loose_pin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ def photograph(species: Species, setting: Setting, seed: int) -> Photo:
         boxes["scale_bar"] = _lay(
             canvas, bar, rng, sun, low=not setting.label and rng.random() < 0.5
         )
+    if setting.loose_pin:
+        boxes["loose_pin"] = _lay(canvas, loose_pin(rng, pose.unit), rng, sun, low=True)
     small = np.asarray(moth.picture.reduce(OVERSAMPLING), np.float32) / 255
     lifted = 0.035 if setting.sitting else rng.uniform(0.03, 0.09)
     _cast_shadow(canvas, small[..., 3], sun, lifted * pose.unit)

@@ -8,10 +8,21 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fgvc_studio import __version__
-from fgvc_studio.domain.records import Progress
+from fgvc_studio.domain.records import Progress, Split
 from fgvc_studio.domain.runs import Comparison, RunCard, StepReport, TrainingRun
-from fgvc_studio.services import comparing, run_pictures
+from fgvc_studio.methods.registry import CLASSIFIER, CLUSTERS, SPACE
+from fgvc_studio.services import (
+    comparing,
+    counting,
+    run_pictures,
+    scoring,
+    scoring_classifier,
+    scoring_discovery,
+    training_material,
+)
 
 if TYPE_CHECKING:
     from fgvc_studio.methods.registry import Method, Trainer
@@ -55,6 +66,7 @@ class Job:
     diagnostics: dict[str, float] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
     made: Any = None
+    ended_early: bool = False
 
     @property
     def seconds(self) -> float:
@@ -76,7 +88,8 @@ class Concluding:
 
     def conclude(self, job: Job) -> Generator[Progress, None, RunCard]:
         """Everything that follows a training; the card is kept."""
-        found = yield from self._space(job)
+        made = {SPACE: self._space, CLASSIFIER: self._classifier, CLUSTERS: self._clusters}
+        found = yield from made[job.method.makes](job)
         job.times["total"] = job.seconds
         card = self._card(job, found)
         self._runs.save_card(card)
@@ -120,6 +133,71 @@ class Concluding:
         yield from studio.embedding.run(job.backbone.name, space=run.space)
         job.times["embedding"] = time.monotonic() - started
 
+    # ---- classifiers -----------------------------------------------------------------------
+    def _classifier(self, job: Job) -> Generator[Progress, None, Outcome]:
+        """On labelled items of the split test; without such on those held out for validation."""
+        from fgvc_studio.methods.st_protopnet import classifier
+        from fgvc_studio.methods.st_protopnet.two_fits import FIRST
+
+        run, kept, folder = job.run, job.material, self._runs.folder(job.run.id)
+        model = job.made.model
+        known = np.array(model.category_ids, np.int64)
+        class_of = {int(category): k for k, category in enumerate(known)}
+        notes = []
+        missing = [n for c, n in kept.names.items() if c not in class_of]
+        if missing:
+            shown = ", ".join(missing[:5]) + (" and more" if len(missing) > 5 else "")
+            notes.append(f"{len(missing)} categories with too few images were left out: {shown}.")
+        given = training_material.usable_labels(self._studio)
+        split = self._studio.catalogue.columns.split
+        test = np.flatnonzero((split == Split.TEST) & np.isin(given, known)) + 1
+        test = np.setdiff1d(test, kept.item_ids)
+        taught = np.isin(kept.categories, known)
+        if len(test) >= scoring_classifier.LEAST:
+            queries = scoring.drawn(test)
+            truth = given[queries - 1]
+            gallery = taught
+            protocol = "labelled items of the split test"
+        else:
+            if (
+                folder / FIRST / classifier.FACTS
+            ).is_file():  # the fit that never saw the validation images
+                folder = folder / FIRST
+                model = classifier.load(folder, job.backbone).model
+                notes.append("The numbers are those of the fit before the last one.")
+            rows = np.array(model.validation, np.int64)
+            queries, truth = kept.item_ids[rows], kept.categories[rows]
+            gallery = taught & ~np.isin(np.arange(len(taught)), rows)
+            protocol = "validation images, which also chose the length of the training"
+        truth = np.array([class_of[int(c)] for c in truth], np.int64)
+        if len(queries) < scoring_classifier.LEAST:
+            return Outcome(Comparison("", scoring_classifier.NOTHING), notes)
+        judged = yield from scoring_classifier.judged(self._studio, run, folder, queries, truth)
+        learned = np.array([class_of[int(c)] for c in kept.categories[gallery]], np.int64)
+        compared = yield from scoring_classifier.compared(
+            self._studio, run, judged, kept.item_ids[gallery], learned, protocol
+        )
+        return Outcome(compared, notes)
+
+    # ---- clusters --------------------------------------------------------------------------
+    def _clusters(self, job: Job) -> Generator[Progress, None, Outcome]:
+        """Propose the clusters; only once, also when a run was cut short here."""
+        run, made, review = job.run, job.made, self._studio.review
+        folder = self._runs.folder(run.id)
+        if all(found.run != run.id for found in review.discoveries()):
+            found = scoring_discovery.found_of(run, job.material, made, counting.curve(folder))
+            yield from review.proposing(found)
+        if not np.isnan(made.known_accuracy):
+            job.diagnostics["known_accuracy"] = made.known_accuracy
+        return Outcome(
+            Comparison(
+                protocol=f"{len(made.proposals.rows):,} items without a label",
+                verdict=scoring_discovery.verdict(made),
+                metrics={"novel_categories": scoring_discovery.counted(made)},
+            ),
+            counting.notes(folder),
+        )
+
     # ---- the card --------------------------------------------------------------------------
     def _card(self, job: Job, found: Outcome) -> RunCard:
         run, items = job.run, job.material.item_ids
@@ -128,6 +206,9 @@ class Concluding:
         if "all" in run.splits or "test" in run.splits:
             labels = "with" if job.method.uses_labels else "without"
             notes.append(f"Items of the split test were seen in training ({labels} labels).")
+        if job.ended_early and job.last is not None:
+            step, total = job.last.step, job.last.total
+            notes.append(f"Ended early by wish, after {step:,} of {total:,} steps.")
         return RunCard(
             run=run.id,
             method=run.method,

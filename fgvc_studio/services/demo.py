@@ -18,7 +18,7 @@ import platformdirs
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import LabelSource, Mark, Progress
-from fgvc_studio.services import batch
+from fgvc_studio.services import batch, demo_training
 from fgvc_studio.services.browsing import Filter, Order, apply
 from fgvc_studio.services.studio import Studio
 
@@ -44,6 +44,7 @@ class DemoReport:
     seconds: float = 0.0
     steps: list[Step] = field(default_factory=list)
     screenshots: list[Path] = field(default_factory=list)
+    runs: list[demo_training.Trained] = field(default_factory=list)
 
 
 def default_folder() -> Path:
@@ -98,7 +99,7 @@ def _command(arguments: list[str]) -> list[str]:
 
 
 def run_loop(project: Path, out: Path) -> Generator[Progress, None, DemoReport]:
-    """Embed, map, find look-alikes, name, undo, evaluate, export; leave a report with pictures."""
+    """Embed, map, name, undo, evaluate, train each method, export; leave a report with pictures."""
     out.mkdir(parents=True, exist_ok=True)
     report = DemoReport(out / "report.html")
     started = time.monotonic()
@@ -130,6 +131,10 @@ def run_loop(project: Path, out: Path) -> Generator[Progress, None, DemoReport]:
             begin,
             f"Recall@1 {recall['value']:.3f} ({recall['low']:.3f} - {recall['high']:.3f})",
         )
+        report.runs = yield from demo_training.run_all(
+            studio, project.parent / "photos" / "truth.csv"
+        )
+        report.steps += [Step(f"train {r.method}", r.seconds, r.result) for r in report.runs]
         begin = time.monotonic()
         exported = yield from studio.exporting.run(out / "labels.csv", "csv")
         record("export", begin, f"{exported.rows:,} rows")
@@ -234,6 +239,7 @@ def _write(report: DemoReport) -> None:
         "<style>body{font:15px sans-serif;max-width:1100px;margin:2em auto}"
         "td{padding:.2em 1em .2em 0;border-bottom:1px solid #ddd}</style>"
         f"<h1>Sample run</h1><p>{report.seconds:.0f} seconds</p>"
-        f"<table>{''.join(map(row, report.steps))}</table>{pictures}</html>",
+        f"<table>{''.join(map(row, report.steps))}</table>"
+        f"{demo_training.cards_html(report.runs)}{pictures}</html>",
         "utf-8",
     )

@@ -116,7 +116,7 @@ class Embedding:
     def default_space(self) -> str | None:
         """The space that views use: the project's choice, else the newest with vectors."""
         names = [s.name for s in self.spaces() if s.done]
-        chosen = self._studio.store.get_setting("space", "")
+        chosen = self._studio.choosing.space()
         if chosen in names:
             return chosen
         return names[-1] if names else None

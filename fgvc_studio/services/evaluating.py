@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fgvc_studio.domain.embeddings import EmbeddingSpace
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Progress
-from fgvc_studio.services import pictures, scoring
+from fgvc_studio.services import evaluating_runs, pictures, scoring
 from fgvc_studio.services import truth as truths
 from fgvc_studio.services.truth import Truth
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 CATEGORIES = ("all", "known", "novel")
-QUERY_LIMIT = 10_000
-"""Above this number the queries are a random sample; the report's ``n`` tells."""
 
 Mask = NDArray[np.bool_]
 
@@ -49,11 +47,16 @@ class Evaluating:
         queries: Sequence[str] | None = None,
         categories: str = "all",
         seed: int = 0,
+        run: str | None = None,
     ) -> Generator[Progress, None, dict[str, Any]]:
-        """Score a space; nothing is written.
+        """Score a space, or what a run made; nothing is written.
 
         Parameters
         ----------
+        run : str, optional
+            In place of a space; a classifier is scored on the queries (default: the items that it
+            did not learn from), a discovery on the items that it put into new clusters, and on
+            the others as far as they did not take part.
         truth : Path, optional
             Table with the true categories; the labels of the project without it.
         gallery, queries : sequence of str, optional
@@ -67,6 +70,7 @@ class Evaluating:
         dict
             ``space``, ``items`` (scored or ranked), ``metrics`` {name: {value, low, high, n}},
             ``not_scored`` {name: reason}, ``unmatched`` (lines of the truth file without an item).
+            Of a run without a space: ``run``, ``baseline``, ``verdict`` and ``protocol`` too.
 
         Raises
         ------
@@ -77,8 +81,21 @@ class Evaluating:
             raise UserError(
                 f"There is no choice of categories {categories!r}.", "Use all, known or novel."
             )
-        opened = self._studio.exploring.space(space)
         known = self._truth(truth, label_column, split_column)
+        if run is not None:
+            space = self._studio.training.runs.get(run).space
+            if not space:
+                return (
+                    yield from evaluating_runs.score(
+                        self._studio,
+                        run,
+                        truth=known,
+                        queries=queries,
+                        categories=categories,
+                        seed=seed,
+                    )
+                )
+        opened = self._studio.exploring.space(space)
         task = self._task(opened, known, gallery, queries, categories, seed)
         jobs = scoring.jobs()
         metrics: dict[str, scoring.Metric] = {}
@@ -93,6 +110,7 @@ class Evaluating:
         yield Progress(len(jobs), len(jobs), "Scored")
         return {
             "space": opened.info.name,
+            **({"run": run} if run else {}),
             "items": len(np.union1d(task.gallery, task.queries)),
             "metrics": metrics,
             "not_scored": missing,
@@ -128,10 +146,7 @@ class Evaluating:
             raise UserError(*_nothing(categories, truth))
         in_gallery = usable & _in_splits(split, usable, gallery, "gallery")
         in_queries = usable & _in_splits(split, usable, queries, "queries")
-        query_rows = np.flatnonzero(in_queries)
-        if len(query_rows) > QUERY_LIMIT:
-            drawn = np.random.default_rng(seed).choice(query_rows, QUERY_LIMIT, replace=False)
-            query_rows = np.sort(drawn)
+        query_rows = scoring.drawn(np.flatnonzero(in_queries), seed)
         if categories == "novel":
             fit = self._studio.catalogue.category[places].astype(np.int64) - 1
             fit[usable] = -1

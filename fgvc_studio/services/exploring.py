@@ -235,8 +235,11 @@ class Exploring:
         shape = engine.backbone.feature_shape[1:]
         window = regions.window_of(box, shape, transform, image.size)
         row = int(opened.rows_of(np.array([item_id], np.int64))[0])
+        whole = vector
+        if len(vector) != opened.vectors.shape[1]:  # a metric over the cells: look for the item
+            whole = opened.vectors[self._row(opened, item_id)]
         first = self._search(
-            opened, vector, max(k, REGION_CANDIDATES), exclude=row if row >= 0 else None
+            opened, whole, max(k, REGION_CANDIDATES), exclude=row if row >= 0 else None
         )
         ids = first.item_ids[0][first.item_ids[0] > 0].tolist()
         # Candidates that were looked at again stand before the others, whose score is no window's.

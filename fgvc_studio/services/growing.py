@@ -60,6 +60,7 @@ class GrowSession:
         category: int | None = None,
         cluster: int | None = None,
         scores: NDArray[np.float32] | None = None,
+        space: str | None = None,
     ) -> None:
         from fgvc_studio.analysis.grow import Bisection
 
@@ -67,7 +68,7 @@ class GrowSession:
             raise UserError("A page needs an item.", "Show 1 item or more.")
         self._studio = studio
         self.ordered, self.scores = ordered, scores
-        self.category, self.cluster = category, cluster
+        self.category, self.cluster, self.space = category, cluster, space
         self._size, self._seed = page, seed
         self._struck: set[int] = set()
         self._rule: Bisection = Bisection(-(-len(ordered) // page))
@@ -121,11 +122,30 @@ class GrowSession:
         found: Ids = items[~np.isin(items, list(self._struck))]
         return found
 
-    def audit(self, size: int = AUDIT_SIZE, seed: int = 0) -> Audit:
-        """An audit of what is proposed."""
-        return Audit(
-            self._studio, self.proposed, size, seed, category=self.category, cluster=self.cluster
-        )
+    def guarded(self, error: float = 0.05) -> Ids:
+        """Those proposed that may have this category and no other known one.
+
+        For each other category, a share `error` of its items at most is swept up so, rare ones
+        included on average (`conformal`); of unknown categories nothing is promised.
+
+        Raises
+        ------
+        UserError
+            No category is grown, or too few items are named.
+        """
+        items = self.proposed
+        if self.category is None:
+            raise UserError("Only a named category can be guarded.", "Accept the cluster first.")
+        opened = self._studio.exploring.space(self.space)
+        names, may = self._studio.guiding.may_have(opened, items, error)
+        own = names == self.category
+        found: Ids = items[may[:, own].any(1) & ~may[:, ~own].any(1)]
+        return found
+
+    def audit(self, size: int = AUDIT_SIZE, seed: int = 0, *, guard: float = 0.0) -> Audit:
+        """An audit of what is proposed, or (with an error rate) of what is `guarded`."""
+        items = self.guarded(guard) if guard else self.proposed
+        return Audit(self._studio, items, size, seed, category=self.category, cluster=self.cluster)
 
 
 class Audit:
@@ -285,7 +305,7 @@ def start(
     order = np.argsort(-scores, kind="stable")
     return GrowSession(
         studio, candidates[order], page=page, seed=seed, category=category, cluster=cluster,
-        scores=scores[order],
+        scores=scores[order], space=opened.info.name,
     )  # fmt: skip
 
 

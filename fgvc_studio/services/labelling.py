@@ -89,6 +89,7 @@ class Labelling:
         source: LabelSource,
         confidence: float | NDArray[np.float32] = 1.0,
         summary: str | None = None,
+        run_id: str | None = None,
     ) -> OpChanges | None:
         """Name items, each with its own category ``(K,)``, as one operation."""
         self._known(ids)
@@ -98,7 +99,7 @@ class Labelling:
         def write() -> None:
             self._studio.store.labels.set(ids, categories, source=source, confidence=confidence)
 
-        return self._do("label", summary or f"Labelled {_count(len(ids))}", write)
+        return self._do("label", summary or f"Labelled {_count(len(ids))}", write, run_id)
 
     def unlabel(self, ids: ArrayLike) -> OpChanges | None:
         """Take the label off items."""

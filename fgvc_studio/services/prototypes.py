@@ -21,14 +21,17 @@ from fgvc_studio.domain.prototypes import (
     Patch,
     Prototype,
     PrototypeModel,
+    Suggested,
     Verdict,
 )
 from fgvc_studio.domain.records import Progress
 from fgvc_studio.domain.runs import TrainingRun
 from fgvc_studio.services import (
     prototypes_compare,
+    prototypes_derive,
     prototypes_evidence,
     prototypes_prepare,
+    prototypes_suggest,
     prototypes_table,
     prototypes_verdicts,
 )
@@ -251,3 +254,46 @@ class Prototypes:
         return prototypes_table.effects(
             opened, self.bans(opened.name) if off is None else off, against
         )
+
+    # ---- suggestions -----------------------------------------------------------------------
+    def suggest(
+        self, run: str = "", items: ArrayLike | None = None
+    ) -> Generator[Progress, None, list[Suggested]]:
+        """Categories for items (default: those without a label), bans taken into account."""
+        opened = self.opened(run)
+        chosen = None if items is None else np.asarray(items, np.int64)
+        return prototypes_suggest.suggest(opened, chosen, self.bans(opened.name))
+
+    def accept(
+        self, run: str, suggested: Sequence[Suggested], least: float = 0.0
+    ) -> OpChanges | None:
+        """Write suggestions as labels of the model; what looks like nothing known is left out."""
+        return prototypes_suggest.accept(self._studio, self.opened(run).name, suggested, least)
+
+    # ---- runs derived from it --------------------------------------------------------------
+    def alternatives(self, run: str, id: int) -> list[Patch]:
+        """The patches that `reselect` can choose from, best first."""
+        opened = self.opened(run)
+        return prototypes_derive.alternatives(opened, opened.bundle.check(id))
+
+    def reselect(self, run: str, id: int, choice: int) -> prototypes_derive.Job:
+        """A prototype becomes one of its `alternatives`; gives the id of the new run."""
+        return prototypes_derive.reselect(self.opened(run), {id: choice})
+
+    def refit(self, run: str = "") -> prototypes_derive.Job:
+        """Last layers trained again with the bans in force; gives the id of the new run."""
+        opened = self.opened(run)
+        return prototypes_derive.refit(opened, self.bans(opened.name))
+
+    def fine_tune(self, run: str = "") -> prototypes_derive.Job:
+        """Trained on, away from what is forbidden or judged background, towards what is to be kept.
+
+        Gives the id of the new run.
+        """
+        opened = self.opened(run)
+        return prototypes_derive.fine_tune(opened, self.bans(opened.name))
+
+    def reproject(self, run: str = "") -> prototypes_derive.Job:
+        """Projected again onto patches that are not forbidden; gives the id of the new run."""
+        opened = self.opened(run)
+        return prototypes_derive.reproject(opened, self.bans(opened.name))

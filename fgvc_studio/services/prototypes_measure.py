@@ -15,7 +15,7 @@ from fgvc_studio.analysis import prototype_metrics
 from fgvc_studio.domain.records import Progress, Split
 from fgvc_studio.services.prototypes_cache import Activations
 from fgvc_studio.services.prototypes_open import Frame, Opened
-from fgvc_studio.services.prototypes_truth import Truths, coverage, points_of
+from fgvc_studio.services.prototypes_truth import Truths, coverage, points_of, truth_stamp
 from fgvc_studio.store.arrays import write_atomic
 
 if TYPE_CHECKING:
@@ -71,11 +71,12 @@ class Measures:
 
 
 def stamp(opened: Opened, found: Activations) -> str:
-    """Of model, items compared, labels and splits."""
+    """Of model, items compared, labels, splits, and what is known of the objects."""
     columns = opened.studio.catalogue.columns
     made = hashlib.sha256(opened.bundle.model.encode())
     for part in (found.state, columns.category, columns.split, columns.duplicate_of):
         made.update(np.ascontiguousarray(part).tobytes())
+    made.update(truth_stamp(opened.studio).encode())
     return made.hexdigest()
 
 

@@ -18,7 +18,7 @@ from fgvc_studio.domain.records import Box
 from fgvc_studio.domain.runs import RunState, TrainingRun
 from fgvc_studio.methods.st_protopnet import bundle as bundles
 from fgvc_studio.methods.st_protopnet.bundle import Bundle
-from fgvc_studio.services import prototypes_cache
+from fgvc_studio.services import prototypes_cache, training_material
 from fgvc_studio.services.prototypes_cache import Activations
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class Opened:
         UserError
             Its weights are no longer the same.
         """
-        return backbone_of(self.studio, self.run.base_space)
+        return training_material.backbone_of(self.studio, self.run.base_space)
 
     @cached_property
     def grid(self) -> tuple[int, int]:
@@ -258,15 +258,3 @@ def usable(run: TrainingRun, folder: Path) -> bool:
     """Whether a run has prototypes to look at."""
     done = run.state in (RunState.FINISHED, RunState.KEPT)
     return run.method == METHOD and done and (folder / bundles.FACTS).is_file()
-
-
-def backbone_of(studio: Studio, space: str) -> Backbone:
-    """The backbone that made a frozen space.
-
-    Raises
-    ------
-    UserError
-        Its weights are no longer the same.
-    """
-    found: Backbone = studio.training._backbone(space)
-    return found

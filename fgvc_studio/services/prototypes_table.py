@@ -29,6 +29,8 @@ from fgvc_studio.services.prototypes_open import Opened
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
+LEAST = 20
+"""Fewer newly labelled items do not tell an accuracy."""
 _MANY = 0.3
 """Share of the prototypes from which a product with the rest is cheaper than with those off."""
 
@@ -206,18 +208,23 @@ def effects(opened: Opened, off: Sequence[int] | Ids, against: Sequence[int] | I
 
 
 def _judged(opened: Opened, rows: Ids, truth: Ids) -> tuple[str, Ids]:
-    """Which of the rows tell the accuracy: the model's validation items if there are any."""
-    known = truth >= 0
-    choices: Mapping[str, Ids] = {
-        "validation": opened.validation,
-        "training": opened.items[opened.bundle.training],
-    }
-    for name, items in choices.items():
-        mine = np.flatnonzero(known & np.isin(rows + 1, items))
-        if len(mine):
-            return name, mine
+    """Which of the rows tell the accuracy; items of the split ``test`` never do.
+
+    The model's validation items; without any, labelled items that it did not learn from; with
+    too few of these, those that it did learn from.
+    """
     split = opened.studio.catalogue.columns.split
-    usable = known & (split[np.minimum(rows, len(split) - 1)] != Split.TEST)
+    usable = (truth >= 0) & (split[np.minimum(rows, len(split) - 1)] != Split.TEST)
+    learned = np.isin(rows + 1, opened.training)
+    choices: Mapping[str, NDArray[np.bool_]] = {
+        "validation": np.isin(rows + 1, opened.validation),
+        "labelled": ~learned,
+        "training": learned,
+    }
+    for (name, some), least in zip(choices.items(), (1, LEAST, 1), strict=True):
+        mine = np.flatnonzero(usable & some)
+        if len(mine) >= least:
+            return name, mine
     return "labelled", np.flatnonzero(usable)
 
 

@@ -95,6 +95,16 @@ class Truths:
         return Known(codes > 0, step, points, beside)
 
 
+def truth_stamp(studio: Studio) -> str:
+    """Changes when a file of masks comes, goes or is written."""
+    found = []
+    for root in studio.store.images.roots():
+        path = root.path / FILE
+        if path.is_file():
+            found.append(f"{path} {path.stat().st_mtime_ns}")
+    return "; ".join(found)
+
+
 def coverage(known: Known, frame: Frame, grid: tuple[int, int]) -> NDArray[np.float64]:
     """Share of each cell of the model's maps that the object covers, (H, W)."""
     rows, columns = grid

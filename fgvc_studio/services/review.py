@@ -198,17 +198,21 @@ class Review(ReviewActs):
         count: int = 0,
         items: ArrayLike | None = None,
         seed: int = 0,
+        size: int = 0,
     ) -> Generator[Progress, None, Discovery]:
         """Group items without a label and propose the groups.
 
         Parameters
         ----------
         method : str
-            ``kmeans``, ``umap-kmeans``, ``hdbscan`` or, with five named categories, ``guided``.
+            ``kmeans``, ``umap-kmeans``, ``hdbscan`` or, with five named categories,
+            ``guided`` or ``guided-hdbscan``.
         count : int
             Number of groups; 0 estimates it. HDBSCAN finds its own.
         items : array of int, optional
             These instead of all unlabelled items of the space.
+        size : int
+            Least items of a dense region (HDBSCAN); 0: a quarter of the median category.
 
         Raises
         ------
@@ -216,7 +220,7 @@ class Review(ReviewActs):
             Unknown method, or too few items.
         """
         found = yield from review_groups.grouped(
-            self._studio, method, space=space, count=count, items=items, seed=seed
+            self._studio, method, space=space, count=count, items=items, seed=seed, size=size
         )
         return (yield from self.proposing(found))
 

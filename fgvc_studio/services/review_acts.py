@@ -65,7 +65,7 @@ class ReviewActs:
             No such cluster, an empty one, or one that was merged or split.
         """
         view, rows = self._open(ids)
-        clean = qualified(" ".join(name.split()), qualifier.strip())
+        mark, clean = qualifier.strip(), " ".join(name.split())
         if parent_id:
             self._category(parent_id)
 
@@ -73,10 +73,12 @@ class ReviewActs:
             said = []
             for row in rows:
                 self._withdraw(view, [row])
-                wanted = clean or qualified(row.name, qualifier.strip())
+                wanted = qualified(clean or row.name, mark)
                 parent = (parent_id or None) if parent_id is not None else row.parent_id
                 # Inside the block, so that one name for several clusters is made once.
-                category, made = self._category_named(wanted, parent, rank, bool(qualifier), clean)
+                category, made = self._category_named(
+                    wanted, parent, rank, mark, anywhere=bool(clean) and parent_id is None
+                )
                 self._name(view, row, category, made)
                 said.append(wanted)
             names = ", ".join(dict.fromkeys(said))
@@ -314,17 +316,17 @@ class ReviewActs:
             store.clusters.put(view.discovery.id, items, made)
 
     def _category_named(
-        self, name: str, parent: int | None, rank: str, provisional: bool, given: str
+        self, name: str, parent: int | None, rank: str, qualifier: str, *, anywhere: bool
     ) -> tuple[int, bool]:
-        """A category by its name, and whether it was made now."""
+        """A category of a name under a parent (or anywhere), and whether it was made now."""
         store = self._studio.store
         everything = store.categories.all()
         wanted = name.casefold()
         for c in everything:
-            if c.name.casefold() == wanted and (c.parent_id == parent or (given and not parent)):
+            if c.name.casefold() == wanted and (anywhere or c.parent_id == parent):
                 return c.id, False
         new = store.categories.add(
-            name, parent, rank=rank, provisional=provisional or name[-3:].isdigit()
+            name, parent, rank=rank, provisional=bool(qualifier) or name[-3:].isdigit()
         )
         return new, True
 

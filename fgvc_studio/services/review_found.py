@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Facts = dict[str, NDArray[Any]]
+MOST_LABELLED = 20_000
 _OWN = 0.1
 """A cluster fits into a category when it lies nearer than one in ten of its own items."""
 
@@ -48,6 +49,8 @@ def known_of(studio: Studio, space: EmbeddingSpace) -> Known:
 
     category = _labels(studio, space)
     rows = np.flatnonzero(category)
+    if len(rows) > MOST_LABELLED:
+        rows = np.sort(np.random.default_rng(0).choice(rows, MOST_LABELLED, replace=False))
     names, index = np.unique(category[rows], return_inverse=True)
     vectors = np.asarray(space.vectors[rows], np.float32)
     centres = means(vectors, index.astype(np.int64), len(names))
@@ -85,13 +88,16 @@ def completed(studio: Studio, found: Found, seed: int = 0) -> Generator[Progress
     """
     _check(studio, found)
     n, count = len(found.item_ids), found.count
-    nan = np.full(n, np.nan, np.float32)
+
+    def kept(values: Floats) -> Floats:
+        return values.astype(np.float32) if len(values) else np.full(n, np.nan, np.float32)
+
     facts: Facts = {
         "item_ids": found.item_ids.astype(np.int64),
         "cluster": found.cluster.astype(np.int64),
-        "confidence": found.confidence if len(found.confidence) else nan,
-        "margin": found.margin if len(found.margin) else nan,
-        "agreement": found.agreement if len(found.agreement) else nan,
+        "confidence": kept(found.confidence),
+        "margin": kept(found.margin),
+        "agreement": kept(found.agreement),
         "runner_up": found.runner_up if len(found.runner_up) else np.full(n, -1, np.int64),
         "relation": found.relation,
         "relation_cosine": found.relation_cosine,
@@ -102,7 +108,7 @@ def completed(studio: Studio, found: Found, seed: int = 0) -> Generator[Progress
         "gated": found.gated.astype(np.int64),
         "gated_category": found.gated_category.astype(np.int64),
         "curve": np.asarray(found.curve, np.float64).reshape(-1, 2),
-        "quality": nan.copy(),
+        "quality": kept(np.empty(0, np.float32)),
         "fits": np.full(count, np.nan, np.float32),
     }
     space = space_of(studio, found.space)
@@ -116,6 +122,7 @@ def _from_space(
     studio: Studio, found: Found, space: EmbeddingSpace, facts: Facts, seed: int
 ) -> Generator[Progress, None, None]:
     from fgvc_studio.analysis import cluster_quality as cq
+    from fgvc_studio.analysis import purity
 
     count = found.count
     rows = space.rows_of(facts["item_ids"])
@@ -124,26 +131,33 @@ def _from_space(
         return
     vectors = np.asarray(space.vectors[rows[inside]], np.float32)
     cluster = facts["cluster"][inside]
-    yield Progress(0, 3, "Judging the clusters")
+    yield Progress(0, 2, "Judging the clusters")
     data = cq.compact(vectors, seed)
     if not len(found.confidence):
         member = cq.membership(data, cluster, count)
         facts["confidence"][inside], facts["margin"][inside] = member.confidence, member.margin
         facts["runner_up"][inside] = member.runner_up
     facts["quality"][inside] = cq.quality(data, cluster, count, seed)
-    yield Progress(1, 3, "Comparing with known categories")
+    yield Progress(1, 2, "Comparing with known categories")
     known = known_of(studio, space)
     if len(known.categories):
         _relate(facts, vectors, cluster, count, known)
     labels = _labels(studio, space)
     named = np.flatnonzero(labels)
-    if len(named) > cq.MOST_ITEMS:
-        named = np.sort(np.random.default_rng(seed).choice(named, cq.MOST_ITEMS, replace=False))
-    known_vectors = np.asarray(space.vectors[named], np.float32)
-    for purity in cq.calibrate(known_vectors, labels[named], seed):
-        yield Progress(2, 3, "Measuring how pure such clusters are")
-        if purity is not None:
-            facts["purity"] = purity.table
+    if len(named) > MOST_LABELLED:
+        named = np.sort(np.random.default_rng(seed).choice(named, MOST_LABELLED, replace=False))
+    if purity.enough(labels[named]):
+        # Cr-KD knows the named categories, and so does the guided grouping that stands for it.
+        plain = ("kmeans", "umap-kmeans", "hdbscan")
+        method = found.source if found.source in plain else "guided"
+        facts["purity"] = yield from studio.exploring.lane().run(
+            purity.calibrate,
+            np.asarray(space.vectors[named], np.float32),
+            labels[named],
+            method,
+            seed,
+            title="Measuring how pure such clusters are",
+        )
 
 
 def _relate(facts: Facts, vectors: Floats, cluster: Ids, count: int, known: Known) -> None:
@@ -151,6 +165,9 @@ def _relate(facts: Facts, vectors: Floats, cluster: Ids, count: int, known: Know
     from fgvc_studio.analysis import cluster_quality as cq
 
     cosines = vectors @ known.centres.T
+    # All photos of a project share a direction; without it the shares tell categories apart.
+    shared = known.centres.mean(0)
+    apart = _unit(vectors - shared) @ _unit(known.centres - shared).T
     sizes = np.maximum(np.bincount(cluster, minlength=count), 1)[:, None]
 
     def averaged(values: Floats) -> Floats:
@@ -160,13 +177,18 @@ def _relate(facts: Facts, vectors: Floats, cluster: Ids, count: int, known: Know
 
     mean = averaged(cosines)
     if not facts["relation"].size:
-        facts["relation"], facts["relation_cosine"] = averaged(cq.softmax(cosines)), mean
+        facts["relation"], facts["relation_cosine"] = averaged(cq.softmax(apart)), mean
         facts["known"] = known.categories
     top = facts["known"][facts["relation"].argmax(1)]
     for k, category in enumerate(top):
         at = np.flatnonzero(known.categories == category)
         if len(at):
             facts["fits"][k] = mean[k, at[0]] - known.own[at[0]]
+
+
+def _unit(vectors: Floats) -> Floats:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
 
 def _check(studio: Studio, found: Found) -> None:

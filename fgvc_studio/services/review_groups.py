@@ -12,6 +12,7 @@ from fgvc_studio.domain.clusters import CountCurve, Found
 from fgvc_studio.domain.embeddings import EmbeddingSpace
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Progress
+from fgvc_studio.services.review_found import MOST_LABELLED
 
 if TYPE_CHECKING:
     from fgvc_studio.analysis.class_count import CountEstimate
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
 LEAST = 4
-MOST_LABELLED = 20_000
 _STEPS = 9
 GUIDES = 5
 TITLES = {
@@ -28,6 +28,7 @@ TITLES = {
     "umap-kmeans": "UMAP + k-means",
     "hdbscan": "HDBSCAN",
     "guided": "UMAP + k-means guided by named categories",
+    "guided-hdbscan": "HDBSCAN guided by named categories",
 }
 
 
@@ -64,6 +65,7 @@ def grouped(
     count: int,
     items: ArrayLike | None,
     seed: int,
+    size: int = 0,
 ) -> Generator[Progress, None, Found]:
     """Group items; see `Review.group`."""
     from fgvc_studio.analysis import class_count, grouping
@@ -75,17 +77,17 @@ def grouped(
     opened, pool = pool_of(studio, space, items)
     vectors = np.asarray(opened.vectors[opened.rows_of(pool)], np.float32)
     known_vectors, labels = _labelled(studio, opened, pool)
-    if method == "guided" and len(np.unique(labels)) < GUIDES:
+    if method.startswith("guided") and len(np.unique(labels)) < GUIDES:
         raise UserError(
             f"{GUIDES} named categories are needed as guides.", "Use umap-kmeans, or name more."
         )
     low = high = count
     curve: tuple[tuple[int, float], ...] = ()
-    if not count and method != "hdbscan":
+    if not count and not method.endswith("hdbscan"):
         guess = yield from _estimate(studio, vectors, known_vectors, labels, seed)
         low, count, high = guess.low, max(2, guess.count), guess.high
         curve = _points(guess)
-    size = class_count.cluster_size(labels if len(labels) else np.empty(0, np.int64))
+    size = size or class_count.cluster_size(labels)
     found = yield from studio.exploring.lane().run(
         grouping.group,
         vectors,

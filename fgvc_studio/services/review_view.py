@@ -43,6 +43,7 @@ class DiscoveryView:
         self.rows: dict[int, ClusterRow] = {}
         self._warner = Warner(studio)
         self._built: list[Cluster] | None = None
+        self._nearest: dict[int, tuple[Nearest, ...]] = {}
         self._read_rows()
         self._read_members()
 
@@ -113,6 +114,7 @@ class DiscoveryView:
         means = {name: _averages(values, index, len(self.ids)) for name, values in
                  self.values.items()}  # fmt: skip
         warnings = self._warner.all(self, index, sizes, means)
+        purities = self._purities(means["quality"])
         found = []
         for i, cluster in enumerate(self.ids.tolist()):
             row = self.rows[cluster]
@@ -126,7 +128,7 @@ class DiscoveryView:
                     confidence=float(means["confidence"][i]), margin=float(means["margin"][i]),
                     agreement=float(means["agreement"][i]),
                     stability=self._of_row("stability", row.row),
-                    purity=self._purity(float(means["quality"][i])), checked=checked,
+                    purity=purities[i], checked=checked,
                     nearest=self.nearest(row.row), warnings=warnings[i],
                     category_id=row.category_id, parent_id=row.parent_id,
                 )
@@ -137,15 +139,24 @@ class DiscoveryView:
         values = self.facts[name]
         return float(values[row]) if 0 <= row < len(values) else float("nan")
 
-    def _purity(self, quality: float) -> tuple[float, float, float] | None:
-        if "purity" not in self.facts or np.isnan(quality):
-            return None
-        table = self.facts["purity"]
-        low, middle, high = (float(np.interp(quality, table[0], line)) for line in table[1:])
-        return low, middle, high
+    def _purities(self, quality: NDArray[np.float64]) -> list[tuple[float, float, float] | None]:
+        """(low, estimate, high) for the mean quality of each cluster; None where unknown."""
+        if "purity" not in self.facts:
+            return [None] * len(quality)
+        grid, *lines = self.facts["purity"]
+        rows = np.stack([np.interp(quality, grid, line) for line in lines], 1).tolist()
+        return [
+            None if np.isnan(q) else (low, middle, high)
+            for q, (low, middle, high) in zip(quality.tolist(), rows, strict=True)
+        ]
 
     def nearest(self, row: int) -> tuple[Nearest, ...]:
         """The known categories that a row of the discovery resembles, best first."""
+        if row not in self._nearest:
+            self._nearest[row] = self._resembled(row)
+        return self._nearest[row]
+
+    def _resembled(self, row: int) -> tuple[Nearest, ...]:
         relation = self.facts["relation"]
         if not 0 <= row < len(relation) or not relation.size:
             return ()

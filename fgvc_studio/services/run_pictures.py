@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fgvc_studio.domain.records import Progress
+
 if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
+    from fgvc_studio.vision.runtimes import Embeds
+    from fgvc_studio.vision.transforms import EvalTransform
     from fgvc_studio.vision.views import Pictures
 
 
@@ -24,3 +29,27 @@ def of_items(studio: Studio, item_ids: NDArray[np.int64]) -> Pictures:
         for record, box in zip(images.of_items(item_ids), boxes, strict=True)
     ]
     return Pictures(images.paths_of_items(item_ids), boxes, prints)
+
+
+def outputs(
+    studio: Studio,
+    runtime: Embeds,
+    transform: EvalTransform,
+    item_ids: NDArray[np.int64],
+    title: str,
+) -> Generator[Progress, None, NDArray[np.float32]]:
+    """What a runtime makes of items: (n, D) float32, NaN rows for those that cannot be read."""
+    from fgvc_studio.services.embedding import default_threads
+    from fgvc_studio.vision.extract import embed_paths
+
+    images = studio.store.images
+    paths = images.paths_of_items(item_ids)
+    boxes = [item.box for item in images.items(item_ids)]
+    parts: list[NDArray[np.float32]] = []
+    yield Progress(0, len(item_ids), title)
+    for start, made, _ in embed_paths(
+        paths, boxes, runtime, transform, threads=default_threads(), normalise=False
+    ):
+        parts.append(made)
+        yield Progress(start + len(made), len(item_ids), title)
+    return np.concatenate(parts) if parts else np.empty((0, 1), np.float32)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import SpaceChanged
 from fgvc_studio.domain.runs import RunCard, RunState, StepReport, TrainingRun
+from fgvc_studio.services import live_map
 from fgvc_studio.services.training_material import MATERIAL, Snapshot
 from fgvc_studio.store.arrays import write_atomic
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 RUN, CARD, METRICS = "run.json", "card.json", "metrics.jsonl"
-_LIGHT = (RUN, CARD, METRICS, MATERIAL)
+_LIGHT = (RUN, CARD, METRICS, MATERIAL, live_map.FILE)
 """What stays of a discarded run."""
 _FLUSH_EVERY = 1.0
 
@@ -45,9 +46,12 @@ class Runs:
         found = []
         for path in self._root.glob(f"*/{RUN}"):
             try:
-                found.append(msgspec.json.decode(path.read_bytes(), type=TrainingRun))
+                run = msgspec.json.decode(path.read_bytes(), type=TrainingRun)
             except (OSError, msgspec.DecodeError):
                 continue
+            if run.state is RunState.FINISHED and self._studio.choosing.kept(run.id):
+                run = dataclasses.replace(run, state=RunState.KEPT)
+            found.append(run)
         return sorted(found, key=lambda run: run.created)
 
     def get(self, run_id: str) -> TrainingRun:
@@ -114,6 +118,7 @@ class Runs:
     def forget(self, run_id: str) -> None:
         """Delete a run that could not begin."""
         shutil.rmtree(self.folder(run_id), ignore_errors=True)
+        shutil.rmtree(self.views(run_id), ignore_errors=True)
 
     def material(self, run_id: str) -> Snapshot:
         """What a run learns from, as it was at its start.
@@ -169,8 +174,8 @@ class Runs:
         return found
 
     # ---- decisions -------------------------------------------------------------------------
-    def keep(self, run_id: str) -> TrainingRun:
-        """Use a run's space for the map and the search.
+    def keep(self, run_id: str, *, use: bool = True) -> TrainingRun:
+        """Keep a run; `use` takes its space for map and search. An operation: it can be undone.
 
         Raises
         ------
@@ -182,10 +187,12 @@ class Runs:
             raise UserError(
                 f"The run {run_id} is {run.state} and cannot be kept.", "Finish it, or train again."
             )
-        if run.space:
-            self._studio.store.set_setting("space", run.space)
-            self._studio.bus.publish(SpaceChanged(run.space))
-        return self._in_state(run, RunState.KEPT)
+        choosing = self._studio.choosing
+        if use or not run.space:
+            choosing.keep_run(run_id, run.space)
+        else:
+            choosing.keep_both(run.space, run_id)
+        return self.get(run_id)
 
     def discard(self, run_id: str) -> TrainingRun:
         """Delete a run's space, model and caches; its card stays."""
@@ -199,8 +206,8 @@ class Runs:
         store = self._studio.store
         if run.space and any(s.name == run.space for s in store.arrays.spaces()):
             store.arrays.drop_space(run.space)
-            if store.get_setting("space") == run.space:
-                store.set_setting("space", run.base_space)
+            if self._studio.choosing.space() == run.space:
+                self._studio.choosing.roll_back(run.space, run.base_space, run_id)
             self._studio.bus.publish(SpaceChanged(run.space))
         return self._in_state(run, RunState.DISCARDED)
 

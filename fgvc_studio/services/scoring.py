@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CLUSTER_SEEDS = ((5_000, 10), (1 << 62, 3))
 """Runs of k-means for up to so many items: one run alone is off by 3 to 4 points (sd)."""
+QUERY_LIMIT = 10_000
+"""Above this number the queries are a random sample; a report's ``n`` tells."""
 QUERY_BLOCK = 512
 """Queries ranked between two reports."""
 PROBE_LIMIT = 20_000
@@ -122,6 +124,13 @@ def jobs() -> list[tuple[str, tuple[str, ...], Callable[[Task], Job]]]:
         ),
         ("Linear probe", ("linear_probe",), linear_probe),
     ]
+
+
+def drawn(items: Ints, seed: int = 0) -> Ints:
+    """At most `QUERY_LIMIT` of some queries, drawn at random; ascending."""
+    if len(items) <= QUERY_LIMIT:
+        return items
+    return np.sort(np.random.default_rng(seed).choice(items, QUERY_LIMIT, replace=False))
 
 
 # ---- ranking ---------------------------------------------------------------------------------

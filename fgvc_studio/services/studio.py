@@ -8,6 +8,7 @@ from types import TracebackType
 from fgvc_studio.services import settings
 from fgvc_studio.services.bus import Bus
 from fgvc_studio.services.catalogue import Catalogue
+from fgvc_studio.services.choosing import Choosing
 from fgvc_studio.services.embedding import Embedding
 from fgvc_studio.services.evaluating import Evaluating
 from fgvc_studio.services.exploring import Exploring
@@ -15,8 +16,10 @@ from fgvc_studio.services.exporting import Exporting
 from fgvc_studio.services.guiding import Guiding
 from fgvc_studio.services.ingest import Ingest
 from fgvc_studio.services.labelling import Labelling
+from fgvc_studio.services.opinions import Opinions
 from fgvc_studio.services.prototypes import Prototypes
 from fgvc_studio.services.review import Review
+from fgvc_studio.services.suggesting import Suggesting
 from fgvc_studio.services.training import Training
 from fgvc_studio.store.project import ProjectStore
 
@@ -37,16 +40,19 @@ class Studio:
         self.bus = Bus()
         self.catalogue = Catalogue(store)
         self.bus.subscribe(self.catalogue.handle)
+        self.choosing = Choosing(self)
         self.labelling = Labelling(self)
         self.ingest = Ingest(self)
         self.embedding = Embedding(self)
         self.exploring = Exploring(self)
+        self.suggesting = Suggesting(self)
         self.evaluating = Evaluating(self)
         self.exporting = Exporting(self)
         self.training = Training(self)
         self.guiding = Guiding(self)
         self.review = Review(self)
         self.prototypes = Prototypes(self)
+        self.opinions = Opinions(self)
 
     @classmethod
     def create(cls, path: Path, *, name: str | None = None, who: str | None = None) -> Studio:

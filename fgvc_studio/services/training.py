@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
+import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,20 @@ from fgvc_studio.domain.records import Progress
 from fgvc_studio.domain.runs import RunCard, RunState, TrainingRun
 from fgvc_studio.methods import registry
 from fgvc_studio.methods.config import changed
-from fgvc_studio.services import run_pictures, training_material
+from fgvc_studio.services import live_map, run_pictures, training_material
 from fgvc_studio.services.concluding import Concluding, Job
 from fgvc_studio.services.embedding import default_threads
+from fgvc_studio.services.processes import process_rank
 from fgvc_studio.services.runs import MetricsLog, Runs
 
 if TYPE_CHECKING:
     from fgvc_studio.methods.registry import Method, Trainer
+    from fgvc_studio.methods.runtime import Runtime
     from fgvc_studio.services.studio import Studio
-    from fgvc_studio.vision.backbones import Backbone
 
 DEFAULT_SPLITS = ("train", "val")
+ENOUGH = "enough"
+"""File in the folder of a run that is to end early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,9 @@ class Training:
         self._studio = studio
         self.runs = Runs(studio)
         self.concluding = Concluding(studio, self.runs)
+        self.building = threading.Lock()
+        """Held while networks are built: that draws from the one generator of the process."""
+        self.at_work = 0
 
     def run(
         self,
@@ -72,6 +79,7 @@ class Training:
         space: str | None = None,
         seed: int = 0,
         settings: Mapping[str, object] | None = None,
+        items: training_material.Ids | None = None,
         resume: str | None = None,
         threads: int = 0,
     ) -> Generator[Progress, None, TrainResult | None]:
@@ -86,6 +94,8 @@ class Training:
             the default backbone when there is none.
         settings : mapping, optional
             Hyper-parameters by name, over the preset.
+        items : ndarray int64, optional
+            Only these items of the splits may take part.
         resume : str, optional
             Id of an unfinished run; the other arguments are then those of that run.
 
@@ -111,70 +121,105 @@ class Training:
         elif following:
             run = None  # the first process makes the run and tells its id
         else:
-            item_ids = training_material.chosen_items(self._studio, chosen, splits)
+            item_ids = training_material.chosen_items(self._studio, chosen, splits, items)
             config = changed(chosen.preset(preset, len(item_ids), train), settings or {})
             base = yield from training_material.frozen_space(self._studio, space)
             kept = training_material.snapshot(self._studio, item_ids, base)
             run = self._new(chosen, preset, config, base, seed, len(item_ids), splits)
             kept.save(self.runs.folder(run.id))
             self.runs.save(run)
-        return (yield from self._work(chosen, run, used))
+        return (yield from self._work(chosen, run, used, new=resume is None))
+
+    def enough(self, run_id: str) -> None:
+        """Let a run at work end as soon as what it learned can be used; kept over a restart.
+
+        Raises
+        ------
+        UserError
+            There is no such run, or its method learns all or nothing.
+        """
+        run = self.runs.get(run_id)
+        if not registry.get(run.method).ends_early:
+            raise UserError(
+                f"A run of {run.method} is of no use before its end.",
+                "Let it go on, or stop it for now.",
+            )
+        (self.runs.folder(run_id) / ENOUGH).touch()
 
     def _work(
-        self, method: Method, run: TrainingRun | None, threads: int
+        self, method: Method, run: TrainingRun | None, threads: int, *, new: bool
     ) -> Generator[Progress, None, TrainResult | None]:
         import torch
 
         from fgvc_studio.methods.runtime import Runtime
 
         torch.set_num_threads(threads)
-        runtime = Runtime(str(run.config.get("precision", "auto")) if run else "auto")
-        run = self.runs.get(runtime.share(run.id if run else ""))
+        with self.working():
+            runtime = Runtime(str(run.config.get("precision", "auto")) if run else "auto")
+            run = self.runs.get(runtime.share(run.id if run else ""))
+            try:
+                job = self._job(method, run, runtime, threads)
+            except UserError:
+                if new and runtime.main:
+                    self.runs.forget(run.id)  # it could not begin: there is nothing to go on with
+                raise
+            trainer = job.trainer
+            try:
+                yield Progress(0, 0, _estimate(trainer), detail={"run": run.id, **trainer.estimate})
+                yield from trainer.prepare()
+                job.times["views"] = time.monotonic() - job.started
+                yield from self._train(job)
+                job.made = trainer.finish()
+                if not runtime.main:
+                    return None
+                return (yield from self._conclude(job))
+            finally:
+                self._put_down(job)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Nobody else builds networks meanwhile: see `building`."""
+        with self.building:
+            self.at_work += 1
+        try:
+            yield
+        finally:
+            self.at_work -= 1
+
+    def _job(self, method: Method, run: TrainingRun, runtime: Runtime, threads: int) -> Job:
+        """Everything that a run works with.
+
+        Raises
+        ------
+        UserError
+            Other weights of the backbone, or items and labels that do not do.
+        """
         config = changed(method.config(), run.config)
         backbone = training_material.backbone_of(self._studio, run.base_space)
-        kept = self.runs.material(run.id)
-        trainer = self._trainer(
-            method, config, backbone, run, kept, seed=run.seed, threads=threads, runtime=runtime
+        kept, folder = self.runs.material(run.id), self.runs.folder(run.id)
+        trainer = method.trainer(
+            config,
+            backbone,
+            run_pictures.of_items(self._studio, kept.item_ids),
+            folder,
+            self.runs.views(run.id),
+            training_material.material(self._studio, kept, run.base_space, folder),
+            seed=run.seed,
+            threads=threads,
+            runtime=runtime,
         )
-        job = Job(run, method, config, backbone, trainer, kept, runtime.main)
-        try:
-            yield Progress(0, 0, _estimate(trainer), detail={"run": run.id, **trainer.estimate})
-            yield from trainer.prepare()
-            job.times["views"] = time.monotonic() - job.started
-            yield from self._train(job)
-            job.made = trainer.finish()
-            if not runtime.main:
-                return None
-            return (yield from self._conclude(job))
-        finally:
-            self._put_down(job)
-
-    def _trainer(
-        self,
-        method: Method,
-        config: Any,
-        backbone: Backbone,
-        run: TrainingRun,
-        kept: training_material.Snapshot,
-        **options: Any,
-    ) -> Trainer:
-        folder = self.runs.folder(run.id)
-        pictures = run_pictures.of_items(self._studio, kept.item_ids)
-        material = training_material.material(self._studio, kept, run.base_space)
-        views = self.runs.views(run.id)
-        try:
-            return method.trainer(config, backbone, pictures, folder, views, material, **options)
-        except UserError:
-            if not run.step:
-                self.runs.forget(run.id)  # it could not begin: nothing to go on with
-            raise
+        return Job(run, method, config, backbone, trainer, kept, runtime.main)
 
     def _train(self, job: Job) -> Generator[Progress, None, None]:
         log = MetricsLog(self.runs.folder(job.run.id)) if job.main else None
         started, first = time.monotonic(), 0
+        enough = self.runs.folder(job.run.id) / ENOUGH
+        pictures = live_map.LiveMap(self.runs.folder(job.run.id))
+        items = job.material.item_ids
         try:
             for report in job.trainer.steps():
-                if log is not None:
+                told = bool(report.losses or report.diagnostics)
+                if log is not None and told:
                     log.add(report)
                 job.last = report
                 job.diagnostics |= report.diagnostics
@@ -188,8 +233,9 @@ class Training:
                     "seconds_left": pace * (report.total - report.step),
                     **({"diagnostics": dict(report.diagnostics)} if report.diagnostics else {}),
                     **({"alarms": list(report.alarms)} if report.alarms else {}),
+                    **(pictures.looked(job.trainer, report, items) if job.main else {}),
                 }
-                text = f"Training {job.run.id}"
+                text = f"Training {job.run.id}" if told else f"{job.run.id} is counting categories"
                 if report.alarms:
                     text = f"{text}: {report.alarms[0]}"
                 yield Progress(
@@ -200,6 +246,9 @@ class Training:
                     report.safe_point,
                     detail,
                 )
+                if not job.ended_early and enough.exists():
+                    job.ended_early = True
+                    job.trainer.enough()
         finally:
             if log is not None:
                 log.flush()
@@ -207,13 +256,16 @@ class Training:
 
     def _conclude(self, job: Job) -> Generator[Progress, None, TrainResult]:
         card = yield from self.concluding.conclude(job)
-        total = job.last.total if job.last else job.run.total
+        step, total = job.run.step, job.run.total
+        if job.last is not None:
+            step, total = job.last.step, job.last.total
         job.run = dataclasses.replace(
-            job.run, state=RunState.FINISHED, seconds=job.seconds, step=total, total=total
+            job.run, state=RunState.FINISHED, seconds=job.seconds, step=step, total=total
         )
         self.runs.save(job.run)
         job.trainer.drop_cache()
-        (self.runs.folder(job.run.id) / "resume.safetensors").unlink(missing_ok=True)
+        for name in ("resume.safetensors", ENOUGH):
+            (self.runs.folder(job.run.id) / name).unlink(missing_ok=True)
         return TrainResult(job.run.id, job.run.space, card, job.run.seconds)
 
     def _put_down(self, job: Job) -> None:
@@ -252,11 +304,6 @@ class Training:
             splits=tuple(splits),
             config=dataclasses.asdict(config),
         )
-
-
-def process_rank() -> int:
-    """Number of this process among those that ``torchrun`` or ``accelerate launch`` started."""
-    return int(os.environ.get("RANK", "0"))
 
 
 def _estimate(trainer: Trainer) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import LabelSource, Mark, Progress, Split
 from fgvc_studio.methods.registry import LABELLED
+from fgvc_studio.services.counting import Counter
 from fgvc_studio.store.arrays import write_atomic
 
 if TYPE_CHECKING:
@@ -119,8 +120,13 @@ def _proposed(studio: Studio) -> NDArray[np.bool_]:
     return np.asarray((columns.source == LabelSource.MODEL) & ~reviewed)
 
 
-def chosen_items(studio: Studio, method: Method, splits: Sequence[str]) -> Ids:
+def chosen_items(
+    studio: Studio, method: Method, splits: Sequence[str], items: Ids | None = None
+) -> Ids:
     """Items of the chosen splits that a method takes; those without a split always.
+
+    With `items` only these. Of a method that learns from labels, categories with fewer labelled
+    items than it needs stay out.
 
     Raises
     ------
@@ -141,6 +147,13 @@ def chosen_items(studio: Studio, method: Method, splits: Sequence[str]) -> Ids:
         taken &= usable_labels(studio) > 0
     elif method.uses_labels:
         taken &= ~_proposed(studio)
+    if items is not None:
+        allowed = np.zeros(len(taken), bool)
+        allowed[np.asarray(items, np.int64) - 1] = True
+        taken &= allowed
+    if method.items == LABELLED and method.least > 1:
+        category = np.where(taken, usable_labels(studio), 0)
+        taken &= np.bincount(category)[category] >= method.least
     rows = np.flatnonzero(taken)
     if len(rows) < 2:
         if method.items == LABELLED and columns.n > 1:
@@ -168,15 +181,16 @@ def snapshot(studio: Studio, item_ids: Ids, base: str) -> Snapshot:
     )
 
 
-def material(studio: Studio, kept: Snapshot, base: str) -> Material:
-    """What a trainer gets of a snapshot."""
+def material(studio: Studio, kept: Snapshot, base: str, folder: Path) -> Material:
+    """What a trainer gets of a snapshot; `folder` is that of the run."""
     from fgvc_studio.methods.material import Material
 
     space = studio.exploring.space(base)
     rows = space.rows_of(kept.embedded)
     whole = len(rows) == len(space.vectors) and bool((rows == np.arange(len(rows))).all())
     vectors = space.vectors if whole else space.vectors[rows[rows >= 0]]
-    return Material(kept.categories, kept.names, kept.splits, kept.hashes, vectors)
+    counter = Counter(studio, folder)
+    return Material(kept.categories, kept.names, kept.splits, kept.hashes, vectors, counter)
 
 
 def frozen_space(studio: Studio, space: str | None) -> Generator[Progress, None, str]:

@@ -111,6 +111,22 @@ def of_file(
     )
 
 
+def names_of(studio: Studio, truth: Truth, category_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Index in ``truth.names`` of categories of the project, -1 where it is not there; (C,).
+
+    By path, name or synonym.
+    """
+    place = {_plain(name).casefold(): i for i, name in enumerate(truth.names)}
+    found = []
+    for category_id in category_ids.tolist():
+        category = studio.catalogue.categories.get(category_id)
+        words = [studio.catalogue.path_name(category_id)] if category else []
+        if category:
+            words += [category.name, *(n.name for n in category.names)]
+        found.append(next((place[w.casefold()] for w in words if w.casefold() in place), -1))
+    return np.array(found, np.int64)
+
+
 def split_word(text: str) -> str:
     """A split name in its standard form; other words stay as they are, in lower case."""
     known = Split.parse(text)

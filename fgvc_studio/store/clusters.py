@@ -91,11 +91,9 @@ class Clusters:
         return None if found is None else int(found)
 
     def names(self) -> list[str]:
-        """Names of all clusters of all discoveries that still stand for themselves."""
-        return [
-            r[0] for r in self._db.rows("SELECT name FROM clusters WHERE state NOT IN (?,?)",
-                                        (ClusterState.MERGED, ClusterState.SPLIT))
-        ]  # fmt: skip
+        """Names that clusters of any discovery have, or were given when they were made."""
+        return [r[0] for r in self._db.rows("SELECT name FROM clusters UNION SELECT given FROM "
+                                            "clusters")]  # fmt: skip
 
     def members(self, discovery: int, item_ids: Ids | None = None) -> tuple[Ids, Ids]:
         """Items ``(n,)`` ascending and the cluster of each; `item_ids`: of these only."""
@@ -135,8 +133,8 @@ class Clusters:
         """Add a proposed cluster without members; returns its id."""
         self._current.require()
         self._db.writer.execute(
-            "INSERT INTO clusters (discovery_id, number, row, name, state, parent_id) "
-            "VALUES (?,?,?,?,?,?)",
+            "INSERT INTO clusters (discovery_id, number, row, given, name, state, parent_id) "
+            "VALUES (?1,?2,?3,?4,?4,?5,?6)",
             (discovery, number, row, storable(name), ClusterState.PROPOSED, parent_id),
         )
         return int(self._db.writer.last_insert_rowid())

@@ -62,6 +62,13 @@ class Labels:
         rows = self._db.rows("SELECT item_id FROM rejections WHERE category_id=?", (category_id,))
         return np.array([r[0] for r in rows], np.int64)
 
+    def all_rejected(self) -> dict[int, set[int]]:
+        """Item -> categories that it is known not to be, for all items that have some."""
+        found: dict[int, set[int]] = {}
+        for item, category in self._db.rows("SELECT item_id, category_id FROM rejections"):
+            found.setdefault(item, set()).add(category)
+        return found
+
     def columns(
         self,
         item_ids: NDArray[np.int64] | None = None,

@@ -18,6 +18,7 @@ from fgvc_studio.domain.errors import ProjectTooNewError, UserError
 from fgvc_studio.store import schema
 from fgvc_studio.store.arrays import Arrays, write_atomic
 from fgvc_studio.store.categories import Categories
+from fgvc_studio.store.choices import Choices
 from fgvc_studio.store.clusters import Clusters
 from fgvc_studio.store.database import Database, connect_read_only, plain_faults, storable
 from fgvc_studio.store.images import Images
@@ -55,6 +56,7 @@ class ProjectStore:
         self.labels = Labels(self._db, current)
         self.clusters = Clusters(self._db, current)
         self.verdicts = Verdicts(self._db, current)
+        self.choices = Choices(self._db, current)
         self.metadata = Metadata(self._db)
         self.operations = Operations(self._db, current)
         self.arrays = Arrays(path / "arrays", self._items)

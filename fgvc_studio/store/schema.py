@@ -12,7 +12,7 @@ import apsw
 
 DECISIONS = (
     "labels", "marks", "rejections", "splits", "categories", "category_names",
-    "discoveries", "clusters", "cluster_members", "verdicts", "bans",
+    "discoveries", "clusters", "cluster_members", "verdicts", "bans", "choices",
 )  # fmt: skip
 
 _VERSION_1 = """
@@ -56,7 +56,8 @@ CREATE TABLE discoveries (
   estimate INTEGER NOT NULL, high INTEGER NOT NULL, facts BLOB NOT NULL);
 CREATE TABLE clusters (
   id INTEGER PRIMARY KEY AUTOINCREMENT, discovery_id INTEGER NOT NULL, number INTEGER NOT NULL,
-  row INTEGER NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, category_id INTEGER,
+  row INTEGER NOT NULL, given TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
+  category_id INTEGER,
   parent_id INTEGER, correct INTEGER, shown INTEGER);
 CREATE TABLE cluster_members (
   discovery_id INTEGER NOT NULL, item_id INTEGER NOT NULL, cluster_id INTEGER NOT NULL,
@@ -71,6 +72,7 @@ CREATE TABLE bans (
   who TEXT NOT NULL, at REAL NOT NULL, item_id INTEGER NOT NULL, x REAL NOT NULL, y REAL NOT NULL,
   branch TEXT NOT NULL, category_id INTEGER NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL,
   PRIMARY KEY (run, prototype)) WITHOUT ROWID;
+CREATE TABLE choices (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE operations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL,
   kind TEXT NOT NULL, verb TEXT NOT NULL, summary TEXT NOT NULL, count INTEGER NOT NULL,

@@ -14,7 +14,7 @@ from PIL import Image
 
 from fgvc_studio.domain.records import Box
 from fgvc_studio.vision import decode
-from fgvc_studio.vision.runtimes import Runtime
+from fgvc_studio.vision.runtimes import Embeds
 from fgvc_studio.vision.transforms import EvalTransform
 
 _AHEAD = 3
@@ -25,7 +25,7 @@ Loaded = list[tuple[int, "NDArray[np.float32] | str"]]
 def embed_paths(
     paths: Sequence[Path],
     boxes: Sequence[Box | None] | None,
-    runtime: Runtime,
+    runtime: Embeds,
     transform: EvalTransform,
     *,
     batch: int = 32,

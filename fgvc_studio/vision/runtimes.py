@@ -17,8 +17,16 @@ LEAST_COSINE = 0.999
 """A faster runtime is used only if its vectors agree with torch's at least this well."""
 
 
-class Runtime(Protocol):
-    """Something that turns batches into vectors.
+class Embeds(Protocol):
+    """Something that turns batches into vectors."""
+
+    def embed(self, batch: Images) -> NDArray[np.float32]:
+        """(B, 3, H, W) float32 -> (B, D) float32, not normalised."""
+        ...
+
+
+class Runtime(Embeds, Protocol):
+    """A network for pictures.
 
     Attributes
     ----------
@@ -30,10 +38,6 @@ class Runtime(Protocol):
 
     name: str
     note: str
-
-    def embed(self, batch: Images) -> NDArray[np.float32]:
-        """(B, 3, H, W) float32 -> (B, D) float32, not normalised."""
-        ...
 
     def features(self, batch: Images) -> NDArray[np.float32]:
         """(B, 3, H, W) float32 -> (B, C, h, w) float32, before pooling."""

@@ -169,6 +169,13 @@ def cut(backbone: Backbone, train: str, *, pooled: bool = False) -> Split:
     return Split(backbone, train, frozen, rest, prefix, patch, backbone.feature_shape[0])
 
 
+def laid_out(stored: Tensor) -> Tensor:
+    """Maps with the channels last in memory, which convolutions take a third less time for."""
+    if stored.ndim != 4:
+        return stored
+    return stored.contiguous(memory_format=torch.channels_last)
+
+
 def with_drop_path(rest: nn.Module, probability: float) -> None:
     """Give residual blocks stochastic depth (in train mode), in place."""
     if not probability:

@@ -33,7 +33,7 @@ from fgvc_studio.gui.dialogs.import_wizard import ImportWizard
 from fgvc_studio.gui.widgets import map_raster as mr
 from fgvc_studio.services.studio import Studio
 
-PAGES = ("go.browse", "go.history")
+PAGES = ("go.browse", "go.prototypes", "go.history")
 SMALL = QSize(1280, 800)
 LONG_NAME = "Pseudopanthera " + "subalpinoides-" * 13 + "ix"
 

@@ -21,6 +21,7 @@ KEYS = {
     "view.back": "Alt+Left", "view.forward": "Alt+Right", "app.palette": "Ctrl+K",
     "app.keys": "?", "app.help": "F1", "select.tick": "Space", "select.all": "Ctrl+A",
     "select.none": "Ctrl+Shift+A", "select.invert": "Ctrl+I", "label.repeat": "Ctrl+D",
+    "view.explain": "E",
 }  # fmt: skip
 
 

@@ -63,6 +63,16 @@ class HelpDialog(QDialog):
                 ),
             ),
             (
+                self.tr("Can the classifier be trusted?"),
+                self.tr(
+                    "{go.prototypes} shows the patches that a classifier compares with. "
+                    "{proto.keep}, {proto.background}, {proto.duplicate}, {proto.wrong_part} and "
+                    "{proto.unsure} judge one, {proto.try} tries without it and shows at once "
+                    "which photos change, {proto.forbid} keeps that with a reason. "
+                    "{view.explain} says why a photo is classified as it is."
+                ),
+            ),
+            (
                 self.tr("Nothing is lost"),
                 self.tr(
                     "Every decision is saved at once, with your name and the time. {edit.undo} "

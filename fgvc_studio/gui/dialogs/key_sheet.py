@@ -79,6 +79,7 @@ class KeySheet(QDialog):
             "Edit": self.tr("Edit and select"),
             "Label": self.tr("Label"),
             "View": self.tr("Look and move"),
+            "Prototypes": self.tr("Prototypes"),
             "Help": self.tr("Help"),
         }
         places: dict[str, QTreeWidgetItem] = {}

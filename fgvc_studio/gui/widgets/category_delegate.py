@@ -31,10 +31,8 @@ class CategoryDelegate(QStyledItemDelegate):
         index: QModelIndex | QPersistentModelIndex,
     ) -> None:
         """Paint one cell."""
-        self.initStyleOption(option, index)
-        option.text = ""
-        style = option.widget.style()
-        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, option, painter, option.widget)
+        panel = QStyle.PrimitiveElement.PE_PanelItemViewItem  # no text: it is written below
+        option.widget.style().drawPrimitive(panel, option, painter, option.widget)
         t = theme.current()
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         text = QColor(t.on_accent if selected else t.text)

@@ -43,6 +43,9 @@ class ImageGrid(GridInput, QAbstractScrollArea):
     `TilePainter`. `client` names the grid to the thumbnail lane; two grids need two names.
     """
 
+    tile_painter = TilePainter
+    """Class that paints a tile; another kind of grid has its own."""
+
     activated = Signal("qlonglong")
     """Double click or Enter on an item."""
     hovered = Signal("qlonglong")
@@ -339,7 +342,7 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         """Paint the exposed tiles."""
         ratio = self.devicePixelRatioF()
         if self._painter is None:
-            self._painter = TilePainter(self.font(), ratio, colour_of)
+            self._painter = self.tile_painter(self.font(), ratio, colour_of)
         t, tiles, area, top = theme.current(), self._painter, event.rect(), self.offset()
         p = QPainter(self.viewport())
         p.fillRect(area, QColor(t.window))

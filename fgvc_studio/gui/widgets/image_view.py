@@ -64,6 +64,7 @@ class ImageView(QWidget):
         self._region: tuple[QPointF, QPointF] | None = None
         self._pan: QPointF | None = None
         self._overlays: tuple[Overlay, ...] = ()
+        self._heat: tuple[QImage, Box] | None = None
         self._loader = PictureLoader(self)
         self._loader.loaded.connect(self._loaded)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -114,7 +115,7 @@ class ImageView(QWidget):
             Called in a thread when Qt cannot read the file; gives e.g. PNG bytes.
         """
         self._item = item_id
-        self._pixmap, self._overlays, self._region = thumbnail, (), None
+        self._pixmap, self._overlays, self._region, self._heat = thumbnail, (), None, None
         self._full = size or (thumbnail.size() if thumbnail is not None else QSize())
         self._state = "loading" if item_id else ""
         self.zoom_fit()
@@ -124,6 +125,11 @@ class ImageView(QWidget):
     def set_overlays(self, overlays: Sequence[Overlay]) -> None:
         """Draw these boxes over the picture."""
         self._overlays = tuple(overlays)
+        self.update()
+
+    def set_heat(self, heat: QImage | None, box: Box | None = None) -> None:
+        """Lay a picture of weights (see `heat.heat_image`) over this part; None takes it away."""
+        self._heat = (heat, box) if heat is not None and box is not None else None
         self.update()
 
     def set_region_mode(self, on: bool) -> None:
@@ -303,6 +309,9 @@ class ImageView(QWidget):
             corner = QPointF(self._full.width(), self._full.height())
             target = QRectF(self.to_widget(QPointF(0, 0)), self.to_widget(corner))
             p.drawPixmap(target, self._pixmap, QRectF(self._pixmap.rect()))
+            if self._heat is not None:
+                p.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, True)
+                p.drawImage(self._place(self._heat[1]), self._heat[0])
         for overlay in self._overlays:
             self._box(p, overlay)
         if self._region is not None:
@@ -320,12 +329,12 @@ class ImageView(QWidget):
             p.drawRect(self.rect().adjusted(1, 1, -1, -1))
         p.end()
 
+    def _place(self, box: Box) -> QRectF:
+        corner = QPointF(box.x + box.width, box.y + box.height)
+        return QRectF(self.to_widget(QPointF(box.x, box.y)), self.to_widget(corner))
+
     def _box(self, p: QPainter, overlay: Overlay) -> None:
-        t, b = theme.current(), overlay.box
-        area = QRectF(
-            self.to_widget(QPointF(b.x, b.y)),
-            self.to_widget(QPointF(b.x + b.width, b.y + b.height)),
-        )
+        t, area = theme.current(), self._place(overlay.box)
         p.setBrush(Qt.BrushStyle.NoBrush)
         p.setPen(QPen(QColor(t.canvas), 4))
         p.drawRect(area)

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from fgvc_studio.domain.records import LabelSource, Mark
+from fgvc_studio.domain.records import Box, LabelSource, Mark
 from fgvc_studio.gui.icons import icon
 from fgvc_studio.gui.models.inspector_data import InspectorData, Suggestion
 from fgvc_studio.gui.widgets.image_view import ImageView, Overlay
@@ -45,6 +45,8 @@ class Inspector(QWidget):
     """Show this item (a neighbour was clicked)."""
     duplicates_requested = Signal("qlonglong")
     region_selected = Signal("qlonglong", object)
+    attention_wanted = Signal("qlonglong")
+    """Show where the model of the space looked in this item."""
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -89,6 +91,10 @@ class Inspector(QWidget):
         self._region.setCheckable(True)
         self._region.toggled.connect(self.image.set_region_mode)
         self.image.region_mode_changed.connect(self._region.setChecked)
+        self.attention = _tool("model", self.tr("Show where the model looked"))
+        self.attention.setCheckable(True)
+        self.attention.toggled.connect(self._attention_toggled)
+        self.attention.hide()
         fit = _tool("fit", self.tr("Fit or 100 % (Z)"))
         fit.clicked.connect(lambda: self.image.toggle_zoom())
         closer = _tool("zoom-in", self.tr("Zoom in"))
@@ -100,7 +106,7 @@ class Inspector(QWidget):
         self.image.zoom_changed.connect(
             lambda scale: self._zoom.setText(self.tr("{share} %").format(share=round(scale * 100)))
         )
-        for widget in (farther, closer, fit, self._region):
+        for widget in (farther, closer, fit, self._region, self.attention):
             tools.addWidget(widget)
         tools.addStretch(1)
         tools.addWidget(self._zoom)
@@ -127,6 +133,9 @@ class Inspector(QWidget):
             self.neighbours,
         ):
             column.addWidget(widget)
+        self.extras = QVBoxLayout()
+        """Where a workspace puts parts of its own."""
+        column.addLayout(self.extras)
         column.addLayout(self._details())
         column.addWidget(self.facts)
         column.addWidget(self._history_heading)
@@ -180,6 +189,8 @@ class Inspector(QWidget):
                 size=QSize(data.width, data.height) if data.width else None,
                 loader=loader,
             )
+            if self.attention.isChecked():
+                self.attention_wanted.emit(data.item_id)
         if data is not None and data.box is not None:
             self.image.set_overlays([Overlay(data.box)])
         if not same:
@@ -189,10 +200,15 @@ class Inspector(QWidget):
             self._show_label(data)
             self._show_details(data)
 
-    def set_suggestions(self, item_id: int, suggestions: Sequence[Suggestion]) -> None:
-        """Show proposals, best first; ignored when another item is shown by now."""
+    def set_suggestions(
+        self, item_id: int, suggestions: Sequence[Suggestion], stranger: bool = False
+    ) -> None:
+        """Show proposals, best first; ignored when another item is shown by now.
+
+        A stranger looks like nothing that has a name: its proposals are not to be accepted by key.
+        """
         if item_id == self.item_id:
-            self._show_suggestions(suggestions)
+            self._show_suggestions(suggestions, stranger)
 
     def set_neighbours(
         self, item_id: int, neighbours: NDArray[np.int64], captions: Sequence[str]
@@ -201,15 +217,33 @@ class Inspector(QWidget):
         if item_id == self.item_id:
             self._show_neighbours(neighbours, captions)
 
+    def set_attention(self, item_id: int, heat: QImage, box: Box) -> None:
+        """Lay weights over the picture; ignored when another item is shown by now."""
+        if item_id == self.item_id and self.attention.isChecked():
+            self.image.set_heat(heat, box)
+
+    def offer_attention(self, on: bool) -> None:
+        """Whether the model of the space in use tells where it looked."""
+        self.attention.setVisible(on)
+        self.attention.setChecked(on and self.attention.isChecked())
+
+    def _attention_toggled(self, on: bool) -> None:
+        if on and self.item_id:
+            self.attention_wanted.emit(self.item_id)
+        elif not on:
+            self.image.set_heat(None)
+
     def stop(self) -> None:
         """End the threads of this pane."""
         self.image.stop()
 
-    def _show_suggestions(self, suggestions: Sequence[Suggestion]) -> None:
+    def _show_suggestions(self, suggestions: Sequence[Suggestion], stranger: bool = False) -> None:
         self.suggestions.set_suggestions(suggestions)
         for widget in (self._suggestions_heading, self.suggestions, self.accepts):
             widget.setVisible(bool(suggestions))
-        if suggestions:
+        if suggestions and stranger:
+            self.accepts.setText(self.tr("Looks like nothing that has a name"))
+        elif suggestions:
             self.accepts.setText(self.tr("A accepts {name}").format(name=suggestions[0].name))
 
     def _show_neighbours(self, ids: NDArray[np.int64], captions: Sequence[str]) -> None:

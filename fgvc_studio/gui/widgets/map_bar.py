@@ -29,6 +29,7 @@ class MapBar(QWidget):
 
     tool_chosen = Signal(object)
     colour_by_chosen = Signal(str)
+    space_chosen = Signal(str)
     density_toggled = Signal(bool)
     names_toggled = Signal(bool)
     legend_toggled = Signal(bool)
@@ -54,6 +55,14 @@ class MapBar(QWidget):
             self._tools[tool] = button
             row.addWidget(button)
         row.addSpacing(10)
+        self.space = QComboBox(self)
+        self.space.setAccessibleName(self.tr("Space that map and search use"))
+        self.space.setToolTip(self.tr("Space: map, search and suggestions use it"))
+        self.space.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.space.activated.connect(self._space_chosen)
+        self.space.hide()
+        row.addWidget(self.space)
+        row.addSpacing(4)
         self._label = label = QLabel(self.tr("Colour by"), self)
         label.setProperty("role", "muted")
         self.colour_by = QComboBox(self)
@@ -123,6 +132,11 @@ class MapBar(QWidget):
         for button, name in self._buttons:
             button.setIcon(_icon(name, theme.current().text))
 
+    def set_usable(self, on: bool) -> None:
+        """Whether there is a map to work on; the space can be chosen anyway."""
+        for widget in (self._label, self.colour_by, *(button for button, _ in self._buttons)):
+            widget.setEnabled(on)
+
     def set_tool(self, tool: Tool) -> None:
         """Show which tool is in use."""
         self._tools[tool].setChecked(True)
@@ -135,6 +149,16 @@ class MapBar(QWidget):
             self.colour_by.addItem(title, k)
         self.colour_by.setCurrentIndex(max(0, self.colour_by.findData(key)))
         self.colour_by.blockSignals(False)
+
+    def set_spaces(self, names: Sequence[str], chosen: str) -> None:
+        """Offer spaces to look at; with fewer than two there is no choice."""
+        self.space.clear()
+        self.space.addItems(list(names))
+        self.space.setCurrentIndex(self.space.findText(chosen))
+        self.space.setVisible(len(names) > 1)
+
+    def _space_chosen(self, index: int) -> None:
+        self.space_chosen.emit(self.space.itemText(index))
 
     def _colour_by_changed(self, index: int) -> None:
         if index >= 0:

@@ -98,7 +98,7 @@ class MapCanvas(QWidget):
         column.setSpacing(0)
         column.addWidget(self.bar)
         column.addWidget(self._stack, 1)
-        self.bar.setEnabled(False)
+        self.bar.set_usable(False)
         self.legend.hide()
 
     def _connect(self) -> None:
@@ -137,7 +137,7 @@ class MapCanvas(QWidget):
             self._loader.cancel()
             self._codes, self._rows, self._visible = None, [], None
             self.surface.set_points(None)
-            self.bar.setEnabled(False)
+            self.bar.set_usable(False)
             self._stack.setCurrentIndex(0)
             self._refresh_info()
             return
@@ -160,7 +160,7 @@ class MapCanvas(QWidget):
             points.set_visible(self._visible)
         points.set_selected(self.selection.ids)
         self._stack.setCurrentIndex(1)
-        self.bar.setEnabled(True)
+        self.bar.set_usable(True)
         self.surface.set_points(points, animate=same)
         self._recolour()
         self._refresh_info()

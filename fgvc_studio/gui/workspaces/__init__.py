@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 def load() -> None:
     """Import the pages ahead of use; any thread."""
-    from fgvc_studio.gui.workspaces import browse, discover, history  # noqa: F401
+    from fgvc_studio.gui.widgets import curve_figure
+    from fgvc_studio.gui.workspaces import browse, discover, history, prototypes, train  # noqa: F401  # noqa: F401
+
+    curve_figure.warm_up()
 
 
 def make_all(context: Context) -> list[Workspace]:
@@ -18,5 +21,13 @@ def make_all(context: Context) -> list[Workspace]:
     from fgvc_studio.gui.workspaces.browse import BrowseWorkspace
     from fgvc_studio.gui.workspaces.discover import DiscoverWorkspace
     from fgvc_studio.gui.workspaces.history import HistoryWorkspace
+    from fgvc_studio.gui.workspaces.prototypes import PrototypesWorkspace
+    from fgvc_studio.gui.workspaces.train import TrainWorkspace
 
-    return [BrowseWorkspace(context), DiscoverWorkspace(context), HistoryWorkspace(context)]
+    return [
+        BrowseWorkspace(context),
+        DiscoverWorkspace(context),
+        PrototypesWorkspace(context),
+        TrainWorkspace(context),
+        HistoryWorkspace(context),
+    ]

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 from fgvc_studio.domain.events import ItemsAdded, OpChanges
 from fgvc_studio.domain.records import Mark
 from fgvc_studio.gui import preferences
+from fgvc_studio.gui.dialogs.bulk_suggestions import accept_in_bulk
 from fgvc_studio.gui.dialogs.viewer import MOST, Viewer
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.widgets.command_palette import Entry
@@ -34,6 +35,7 @@ from fgvc_studio.gui.workspaces.browse_focus import BrowseFocus
 from fgvc_studio.gui.workspaces.browse_inspector import BrowseInspector, pictures_of
 from fgvc_studio.gui.workspaces.browse_map import BrowseMap
 from fgvc_studio.gui.workspaces.browse_views import BrowseViews
+from fgvc_studio.gui.workspaces.browse_why import BrowseWhy
 
 _VIEWER_COMMANDS = (
     "label.accept", "label.repeat", "label.uncertain", "label.not_this", "label.reviewed",
@@ -64,6 +66,7 @@ class BrowseWorkspace(Workspace):
         self.grid = ImageGrid(context.selection, self.thumbnails)
         self.grid.set_badges(lambda ids: badges(studio.catalogue, ids))
         self.inspector = BrowseInspector(context, self.thumbnails, self)
+        self.why = BrowseWhy(context, self.inspector, self)
         self.map = MapCanvas(
             context.selection,
             lambda item: self.thumbnails.pixmap(item, 128),
@@ -118,6 +121,7 @@ class BrowseWorkspace(Workspace):
         self.identify_box.hide()
         self.maps.close()
         self.inspector.pane.stop()
+        self.why.stop()
         self.thumbnails.stop()
 
     def offer_files(self, paths: list[str]) -> bool:
@@ -354,6 +358,7 @@ class BrowseWorkspace(Workspace):
         table = {
             "label.identify": self.identify,
             "label.accept": control.accept,
+            "label.suggestions": lambda: accept_in_bulk(self.context, self.thumbnails, self),
             "label.repeat": control.repeat,
             "label.remove": control.remove_label,
             "label.uncertain": lambda: control.mark(Mark.UNCERTAIN),
@@ -393,7 +398,6 @@ class BrowseWorkspace(Workspace):
         actions.set_condition("back", lambda: views.can_go_back)
         actions.set_condition("forward", lambda: views.can_go_forward)
         actions.set_condition("space", lambda: writable and bool(self.maps.space))
-        views.moved.connect(actions.refresh)
-        selection.changed.connect(actions.refresh)
-        selection.current_changed.connect(actions.refresh)
+        for signal in (views.moved, selection.changed, selection.current_changed):
+            signal.connect(actions.refresh)
         actions.attach_grid(self.grid)

@@ -19,6 +19,7 @@ from fgvc_studio.gui.dialogs.messages import confirm_bulk
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.browse_views import BrowseViews
+from fgvc_studio.services.suggesting import Advice
 
 _SIMILAR = 200
 _REGION = 60
@@ -27,13 +28,14 @@ _SUGGEST_SLOT = "browse suggestions"
 _SEARCH_SLOT = "browse similar"
 _numbers = itertools.count(1)
 
-Suggestions = list[tuple[int, float]]
+Near = list[tuple[int, float]]
+_NO_ADVICE = Advice((), stranger=False, calibrated=False)
 
 
 class BrowseController(QObject):
     """Acts on the selection, or else on the current item, as it is when the key goes down.
 
-    `suggested` carries an item and its proposals ``[(category_id, share)]``; `near` an item and
+    `suggested` carries an item and its `suggesting.Advice`; `near` an item and
     its nearest labelled neighbours ``[(item_id, similarity)]``.
     """
 
@@ -47,7 +49,7 @@ class BrowseController(QObject):
         self._views = views
         self._host = host
         self._shown_for = 0
-        self._suggestions: Suggestions = []
+        self._advice = _NO_ADVICE
         context.selection.current_changed.connect(self._current_changed)
 
     # ---- labels ----------------------------------------------------------------------------
@@ -76,12 +78,17 @@ class BrowseController(QObject):
     def accept(self) -> None:
         """Give the suggestion that is on the screen for the current item."""
         current = self._context.selection.current
-        if self._shown_for != current or not self._suggestions:
+        if self._shown_for != current or not self._advice.suggestions:
             self._context.toasts.show_message(
                 self.tr("No suggestion is shown for this item. Label a few look-alikes first.")
             )
             return
-        self.label(self._suggestions[0][0])
+        if self._advice.stranger:
+            self._context.toasts.show_message(
+                self.tr("This looks like nothing that has a name yet. Press I to name it.")
+            )
+            return
+        self.label(self._advice.suggestions[0].category_id)
 
     def favourite(self, slot: int) -> None:
         """Give the category of one of the nine keys."""
@@ -116,8 +123,8 @@ class BrowseController(QObject):
             return
         named = self._labelled(items)
         category: int | None = None
-        if not len(named) and self._shown_for in items and self._suggestions:
-            category = self._suggestions[0][0]
+        if not len(named) and self._shown_for in items and self._advice.suggestions:
+            category = self._advice.suggestions[0].category_id
         if self._agreed(self.tr("Strike out {n}?"), len(items), self.tr("Strike out")):
             self._decide(len(items), lambda: self._context.studio.labelling.reject(items, category))
 
@@ -174,31 +181,31 @@ class BrowseController(QObject):
 
     def look_at(self, item: int) -> None:
         """Ask for suggestions and neighbours of an item; late answers are dropped."""
-        self._shown_for, self._suggestions = 0, []
+        self._shown_for, self._advice = 0, _NO_ADVICE
         if not item:
             self._context.tasks.drop(_SUGGEST_SLOT)
             return
-        exploring = self._context.studio.exploring
+        exploring, suggesting = self._context.studio.exploring, self._context.studio.suggesting
         if self._context.studio.embedding.default_space() is None:
-            self.suggested.emit(item, [])
+            self.suggested.emit(item, _NO_ADVICE)
             self.near.emit(item, [])
             return
 
-        def find(ticket: Ticket) -> tuple[int, Suggestions, Suggestions]:
+        def find(ticket: Ticket) -> tuple[int, Advice, Near]:
             if ticket.stale:
-                return item, [], []
+                return item, _NO_ADVICE, []
             try:
-                return item, exploring.suggestions(item), exploring.nearest_labelled(item)
+                return item, suggesting.of_item(item), exploring.nearest_labelled(item)
             except UserError:  # an item that came after the last embedding has none
-                return item, [], []
+                return item, _NO_ADVICE, []
 
         self._context.tasks.submit(_SUGGEST_SLOT, find, self._found_suggestions)
 
-    def _found_suggestions(self, answer: tuple[int, Suggestions, Suggestions]) -> None:
-        item, suggestions, neighbours = answer
+    def _found_suggestions(self, answer: tuple[int, Advice, Near]) -> None:
+        item, advice, neighbours = answer
         if item == self._context.selection.current:
-            self._shown_for, self._suggestions = item, suggestions
-            self.suggested.emit(item, suggestions)
+            self._shown_for, self._advice = item, advice
+            self.suggested.emit(item, advice)
             self.near.emit(item, neighbours)
 
     def _current_changed(self, item: int) -> None:

@@ -8,20 +8,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QObject, QSize, Signal
+from PySide6.QtGui import QImage
 
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import Box, LabelSource, Mark
+from fgvc_studio.gui import theme
 from fgvc_studio.gui.dialogs.viewer import PictureSource
 from fgvc_studio.gui.models.inspector_data import HistoryLine, InspectorData, Suggestion
 from fgvc_studio.gui.task_pool import Ticket
+from fgvc_studio.gui.widgets.heat import heat_image
 from fgvc_studio.gui.widgets.inspector import Inspector
 from fgvc_studio.gui.widgets.picture_decode import Picture
 from fgvc_studio.gui.widgets.picture_loader import Loader
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.browse_categories import colour_index
+from fgvc_studio.services import attending
+from fgvc_studio.services.attending import Attention
+from fgvc_studio.services.suggesting import Advice
 
 _SLOT = "inspector"
+_WORDS = "BrowseInspector"
 _HISTORY = 20
 
 
@@ -39,11 +46,14 @@ class BrowseInspector(QObject):
         super().__init__(parent)
         self._context = context
         self._thumbnails = thumbnails
-        self._suggestions: tuple[int, list[Suggestion]] = (0, [])
+        self._suggestions: tuple[int, list[Suggestion], bool] = (0, [], False)
         self._neighbours: tuple[int, NDArray[np.int64], list[str]] = (0, np.empty(0, np.int64), [])
         self.pane = Inspector(thumbnails)
         self.pane.region_selected.connect(self.region_chosen)
+        self.pane.attention_wanted.connect(self._ask_attention)
         context.selection.current_changed.connect(self.show_item)
+        context.bridge.space_changed.connect(lambda _event: self._offer_attention())
+        self._offer_attention()
 
     def show_item(self, item: int) -> None:
         """Show an item; 0 empties the pane."""
@@ -61,12 +71,16 @@ class BrowseInspector(QObject):
         if current and (current in changes.items or "categories" in changes.tables):
             self.show_item(current)
 
-    def show_suggestions(self, item: int, found: list[tuple[int, float]]) -> None:
+    def show_suggestions(self, item: int, advice: Advice) -> None:
         """Hand suggestions on."""
-        catalogue = self._context.studio.catalogue
-        rows = [Suggestion(c, catalogue.name(c), score, colour_index(c)) for c, score in found]
-        self._suggestions = (item, rows)
-        self.pane.set_suggestions(item, rows)
+        name = self._context.studio.catalogue.name
+        rows = [
+            Suggestion(c, name(c), s.confidence, colour_index(c))
+            for s in advice.suggestions
+            for c in (s.category_id,)
+        ]
+        self._suggestions = (item, rows, advice.stranger)
+        self.pane.set_suggestions(*self._suggestions)
 
     def show_neighbours(self, item: int, found: list[tuple[int, float]]) -> None:
         """Hand the nearest labelled items on."""
@@ -84,6 +98,27 @@ class BrowseInspector(QObject):
         """Name and number of an item."""
         return caption_of(self._context, item)
 
+    # ---- where the model looked ------------------------------------------------------------
+    def _offer_attention(self) -> None:
+        studio = self._context.studio
+        space = studio.embedding.default_space()
+        self.pane.offer_attention(bool(space) and attending.possible(studio, str(space)))
+
+    def _ask_attention(self, item: int) -> None:
+        studio = self._context.studio
+        space = studio.embedding.default_space() or ""
+
+        def read(_ticket: Ticket) -> tuple[Attention, QImage]:
+            found = attending.of_item(studio, space, item)
+            return found, heat_image(found.values, dark=theme.current().dark)
+
+        self._context.tasks.submit(
+            "inspector attention",
+            read,
+            lambda answer: self.pane.set_attention(item, answer[1], answer[0].box),
+            self._context.show_fault,
+        )
+
     def _read(self, item: int, _ticket: Ticket) -> tuple[InspectorData, Loader]:
         studio = self._context.studio
         store, columns = studio.store, studio.catalogue.columns
@@ -98,7 +133,7 @@ class BrowseInspector(QObject):
             shown_path=record.path.encode("utf-8", "replace").decode(),
             width=record.width,
             height=record.height,
-            box=_box_of(self._context, item),
+            box=_box(self._context, item),
             size_bytes=record.size_bytes,
             category=studio.catalogue.path_name(label.category_id) if label else "",
             source=LabelSource(label.source) if label else None,
@@ -113,7 +148,7 @@ class BrowseInspector(QObject):
                 for operation, text in store.operations.of_item(item, _HISTORY)
             ],
         )
-        return data, _loader(path)
+        return data, loader_of(path)
 
     def _show(self, answer: tuple[InspectorData, Loader]) -> None:
         data, loader = answer
@@ -130,35 +165,6 @@ class BrowseInspector(QObject):
         original = int(columns.duplicate_of[item - 1]) or image
         hit = (columns.image_ids == original) | (columns.duplicate_of == original)
         return np.flatnonzero(hit).astype(np.int64) + 1
-
-
-def picture_source(context: Context, thumbnails: Thumbnails) -> PictureSource:
-    """What a view of whole photos needs."""
-    columns, store = context.studio.catalogue.columns, context.studio.store
-    return PictureSource(
-        lambda i: store.images.path_of(int(columns.image_ids[i - 1])),
-        lambda i: _box_of(context, i),
-        lambda i: QSize(int(columns.width[i - 1]), int(columns.height[i - 1])),
-        lambda i: caption_of(context, i),
-        lambda i: _loader(store.images.path_of(int(columns.image_ids[i - 1]))),
-        lambda i: thumbnails.pixmap(i, 256),
-    )
-
-
-def caption_of(context: Context, item: int) -> str:
-    """Name and number of an item."""
-    catalogue = context.studio.catalogue
-    category = int(catalogue.category[item - 1])
-    name = catalogue.name(category) or QCoreApplication.translate("BrowseInspector", "Unlabelled")
-    if category and int(catalogue.columns.marks[item - 1]) & Mark.UNCERTAIN:
-        name = QCoreApplication.translate("BrowseInspector", "cf. {name}").format(name=name)
-    return f"{name}   #{item}"
-
-
-def _box_of(context: Context, item: int) -> Box | None:
-    if not context.studio.catalogue.columns.has_box[item - 1]:
-        return None
-    return context.studio.store.images.items([item])[0].box
 
 
 def pictures_of(context: Context, ids: list[int]) -> list[Picture | None]:
@@ -180,7 +186,44 @@ def pictures_of(context: Context, ids: list[int]) -> list[Picture | None]:
     ]
 
 
-def _loader(path: Path) -> Loader:
+def picture_source(context: Context, thumbnails: Thumbnails) -> PictureSource:
+    """What views of single items need."""
+    catalogue, images = context.studio.catalogue, context.studio.store.images
+
+    def path(item: int) -> Path:
+        return images.path_of(int(catalogue.columns.image_ids[item - 1]))
+
+    def size(item: int) -> QSize:
+        columns = catalogue.columns
+        return QSize(int(columns.width[item - 1]), int(columns.height[item - 1]))
+
+    return PictureSource(
+        path,
+        lambda i: _box(context, i),
+        size,
+        lambda i: caption_of(context, i),
+        lambda i: loader_of(path(i)),
+        lambda i: thumbnails.pixmap(i, 256),
+    )
+
+
+def caption_of(context: Context, item: int) -> str:
+    """Name and number of an item."""
+    catalogue = context.studio.catalogue
+    category = int(catalogue.category[item - 1])
+    name = catalogue.name(category) or QCoreApplication.translate(_WORDS, "Unlabelled")
+    if category and int(catalogue.columns.marks[item - 1]) & Mark.UNCERTAIN:
+        name = QCoreApplication.translate(_WORDS, "cf. {name}").format(name=name)
+    return f"{name}   #{item}"
+
+
+def _box(context: Context, item: int) -> Box | None:
+    if not context.studio.catalogue.columns.has_box[item - 1]:
+        return None
+    return context.studio.store.images.items([item])[0].box
+
+
+def loader_of(path: Path) -> Loader:
     """Re-encodes a picture that Qt cannot read; runs in the loader's thread."""
 
     def read() -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from fgvc_studio.gui.workspaces.base import Context
 
 _SLOT = "browse map"
 _KEYS = ("embed", "map pca", "map umap")
+DEFAULT_BACKBONE = "lite0"
 _FACT_SLOT = "browse facts"
 _FACT = "fact:"
 _VALUES = 40
@@ -42,12 +44,14 @@ class BrowseMap(QObject):
         self.space = context.studio.embedding.default_space() or ""
         canvas.compute_requested.connect(self.embed)
         canvas.colour_by_changed.connect(self.colour_by)
+        canvas.bar.space_chosen.connect(self.choose_space)
         for signal in (context.jobs.added, context.jobs.changed, context.jobs.ended):
             signal.connect(self._show_job)
         context.bridge.map_changed.connect(self._map_changed)
         context.bridge.space_changed.connect(self._space_changed)
         context.bridge.decided.connect(lambda _changes: self.recolour())
         theme.signal().changed.connect(self.recolour)
+        self._offer_spaces()
 
     def close(self) -> None:
         """Stop listening to what outlives the project."""
@@ -66,28 +70,46 @@ class BrowseMap(QObject):
     def embed(self) -> Job:
         """Embed what has no vector yet, then draw the map: PCA at once, then UMAP."""
         studio = self._context.studio
+        here = next((s for s in studio.embedding.spaces() if s.name == self.space), None)
+        if here is not None and here.complete:
+            return self.draw()
+        name = here.name if here else None
+        backbone = here.backbone if here else DEFAULT_BACKBONE
+        weights = studio.store.arrays.meta(here.name).get("weights") if here else ""
         self._context.tasks.submit(
             "warm up", lambda _ticket: studio.exploring.lane().warm_up(), lambda _none: None
         )
         return self._context.jobs.add(
             self.tr("Embed the images"),
-            lambda: studio.embedding.run(threads=preferences.cores_for_jobs()),
+            lambda: studio.embedding.run(
+                backbone,
+                weights=Path(str(weights)) if weights else None,
+                space=name,
+                threads=preferences.cores_for_jobs(),
+            ),
             lambda _result: self.draw(),
             key="embed",
         )
 
-    def draw(self) -> None:
+    def draw(self) -> Job:
         """Draw the map anew: the quick one first, then the good one."""
         exploring = self._context.studio.exploring
         jobs = self._context.jobs
-        jobs.add(self.tr("Draw the map (PCA)"), lambda: exploring.map(method="pca"), key="map pca")
+        space = self.space or None
         jobs.add(
-            self.tr("Draw the map (UMAP)"), lambda: exploring.map(method="umap"), key="map umap"
+            self.tr("Draw the map (PCA)"),
+            lambda: exploring.map(space, method="pca"),
+            key=f"map pca {self.space}",
+        )
+        return jobs.add(
+            self.tr("Draw the map (UMAP)"),
+            lambda: exploring.map(space, method="umap"),
+            key=f"map umap {self.space}",
         )
 
     def _show_job(self, job: Job) -> None:
         """Say in the place of the map how far it is."""
-        if job.key not in _KEYS:
+        if not job.key.startswith(_KEYS):
             return
         if self._canvas.empty.button.hasFocus():  # it goes; the keys are to act on photos
             self.wants_no_focus.emit()
@@ -223,11 +245,39 @@ class BrowseMap(QObject):
         self.recolour()
 
     def _map_changed(self, event: MapChanged) -> None:
-        self.reload(event.method)
+        if event.space == self.space:
+            self.reload(event.method)
+
+    # ---- the space -------------------------------------------------------------------------
+    def choose_space(self, name: str) -> None:
+        """Let map, search and suggestions use another space; Ctrl+Z takes it back."""
+        choosing = self._context.studio.choosing
+        self._context.tasks.submit(
+            "choose space",
+            lambda _ticket: choosing.accept(name),
+            lambda _changes: None,
+            self._context.show_fault,
+        )
+
+    def _offer_spaces(self) -> None:
+        names = [s.name for s in self._context.studio.embedding.spaces() if s.done]
+        self._canvas.bar.set_spaces(names, self.space)
+        self._canvas.bar.space.setEnabled(not self._context.studio.store.read_only)
 
     def _space_changed(self, _event: object) -> None:
-        self.space = self._context.studio.embedding.default_space() or ""
+        before, self.space = self.space, self._context.studio.embedding.default_space() or ""
+        self._offer_spaces()
+        if before and self.space and self.space != before:
+            self._follow()
         self.space_changed.emit()
+
+    def _follow(self) -> None:
+        """Show the map of another space; draw it where there is none yet."""
+        here = next(s for s in self._context.studio.embedding.spaces() if s.name == self.space)
+        if here.maps:
+            self.reload()
+        elif not self._context.studio.store.read_only:
+            self.draw()
 
 
 def _counted(codes: NDArray[np.int32], names: list[tuple[int, str]]) -> list[LegendRow]:

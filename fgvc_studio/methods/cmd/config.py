@@ -49,6 +49,12 @@ class CmdConfig:
     hidden: int = param(512, "Hidden width of the heads.", low=1, high=1 << 16)
     bottleneck: int = param(128, "Bottleneck of the heads.", low=1, high=1 << 16)
     attention_dim: int = param(128, "Width of the attention.", low=1, high=1 << 14)
+    whiten: int = param(
+        256,
+        "Start from so many directions that views of one picture agree on; 0: as published.",
+        low=0,
+        high=1 << 16,
+    )
     pool: str = param(
         "attention",
         "How cells become one embedding; cls is for transformers.",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fgvc_studio.domain.errors import UserError
 from fgvc_studio.methods import checkpoints
 from fgvc_studio.methods.cmd.config import CmdConfig
 from fgvc_studio.methods.cmd.model import CmdNetwork
-from fgvc_studio.methods.config import changed
 from fgvc_studio.vision.backbones import Backbone
 from fgvc_studio.vision.frozen import FrozenRunner
 from fgvc_studio.vision.split import Split, cut
@@ -23,7 +19,7 @@ from fgvc_studio.vision.split import Split, cut
 if TYPE_CHECKING:
     from torch import Tensor
 
-MODEL, CONFIG = "model.safetensors", "config.json"
+MODEL = "model.safetensors"
 
 
 class CmdEmbedder:
@@ -44,7 +40,7 @@ class CmdEmbedder:
         split.rest.to(device)
         self._frozen = FrozenRunner(split)
         self.name = f"cmd-{device.type}"
-        self.dim = split.dim
+        self.dim = teacher.dim
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, 3, H, W) float32 -> (B, d) float32, l2-normalised."""
@@ -77,30 +73,7 @@ class CmdEmbedder:
 def save(folder: Path, teacher: CmdNetwork, config: CmdConfig, backbone: Backbone) -> None:
     """Keep a teacher for use."""
     checkpoints.save_state(folder / MODEL, {"teacher": teacher.state_dict()})
-    write_config(folder, config, backbone)
-
-
-def write_config(folder: Path, config: CmdConfig, backbone: Backbone) -> None:
-    """Keep the configuration of a run."""
-    facts = {"method": "cmd", "backbone": backbone.name, "key": backbone.key}
-    checkpoints.write_json(folder / CONFIG, {**facts, "config": asdict(config)})
-
-
-def read_config(folder: Path) -> CmdConfig:
-    """The configuration of a run.
-
-    Raises
-    ------
-    UserError
-        Missing or damaged.
-    """
-    try:
-        kept = json.loads((folder / CONFIG).read_text("utf-8"))["config"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"The settings of the run {folder.name} cannot be read.", "Start a new run."
-        ) from error
-    return changed(CmdConfig(), kept)
+    checkpoints.write_config(folder, "cmd", config, backbone)
 
 
 def load(folder: Path, backbone: Backbone) -> CmdEmbedder:
@@ -111,16 +84,11 @@ def load(folder: Path, backbone: Backbone) -> CmdEmbedder:
     UserError
         Missing or damaged files, or a model of another backbone.
     """
-    config = read_config(folder)
+    config = checkpoints.read_config(folder, CmdConfig)
     split = cut(backbone, config.train)
     teacher = CmdNetwork(split, config)
     state = checkpoints.load_state(folder / MODEL)
-    try:
+    with checkpoints.fitting(folder, backbone):
         teacher.load_state_dict(state["teacher"])
-    except (KeyError, RuntimeError) as error:
-        raise UserError(
-            f"The model of the run {folder.name} does not fit {backbone.name}.",
-            "Use the backbone of that run.",
-        ) from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return CmdEmbedder(split, teacher.requires_grad_(False), device)

@@ -35,6 +35,8 @@ class CmdLearner:
         Steps and epochs of the whole run.
     batch : int
         Items per step over all processes.
+    start : (Tensor, Tensor), optional
+        For the whitening of a network that has one and is not loaded.
     """
 
     model: nn.Module
@@ -52,6 +54,7 @@ class CmdLearner:
         total: int,
         epochs: int,
         batch: int,
+        start: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         self.split, self.config, self.runtime = split, config, runtime
         self._fetch, self._clean, self._seed = fetch, clean, seed
@@ -63,6 +66,9 @@ class CmdLearner:
         with torch.random.fork_rng([]):
             torch.manual_seed(mixed_seed(seed, "weights"))
             student, teacher = student_and_teacher(split, config)
+        for network in (student, teacher):
+            if network.whitening is not None and start is not None:
+                network.whitening.set(start)
         if split.rest.live_norms and runtime.world > 1:
             student = nn.SyncBatchNorm.convert_sync_batchnorm(student)
         self.teacher: CmdNetwork = teacher.to(device)

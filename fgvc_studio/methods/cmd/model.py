@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.methods.adapter import Adapter
 from fgvc_studio.methods.cmd.config import CmdConfig
+from fgvc_studio.methods.whitening import Whitening
 from fgvc_studio.vision.split import Split, with_drop_path
 
 
@@ -114,6 +115,13 @@ class CmdNetwork(nn.Module):
     split : Split
         With `trained`, its rest is trained here; else the input is what that rest gave.
 
+    Attributes
+    ----------
+    dim : int
+        Length of an embedding.
+    whitening : Whitening or None
+        To be set before the first use.
+
     Raises
     ------
     UserError
@@ -129,14 +137,16 @@ class CmdNetwork(nn.Module):
                 f"{split.backbone.name} has no class token.", "Choose the pool attention or mean."
             )
         self.body: nn.Module = split.rest if split.trained else nn.Identity()
-        self.adapter: nn.Module = nn.Identity() if split.trained else Adapter(split.dim)
+        self.dim = min(config.whiten, split.dim) or split.dim
+        self.whitening = Whitening(split.dim, self.dim) if config.whiten else None
+        self.adapter: nn.Module = nn.Identity() if split.trained else Adapter(self.dim)
         learned = config.pool in ("attention", "gated")
         self.attention = (
-            Attention(split.dim, config.attention_dim, gated=config.pool == "gated")
+            Attention(self.dim, config.attention_dim, gated=config.pool == "gated")
             if learned
             else None
         )
-        shape = split.dim, config.hidden, config.bottleneck, config.outputs
+        shape = self.dim, config.hidden, config.bottleneck, config.outputs
         self.head, self.region_head = DinoHead(*shape), DinoHead(*shape)
 
     @property
@@ -147,10 +157,16 @@ class CmdNetwork(nn.Module):
     def cells(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Cells (B, T, d), their scores (B, T), and the class token where it is the embedding."""
         features = self.body(inputs)
-        tokens = self.adapter(self.split.tokens(features))
+        tokens = self._looked(self.split.tokens(features))
         scores = self.attention(tokens) if self.attention else tokens.new_zeros(tokens.shape[:2])
-        first = self.adapter(self.split.class_token(features)) if self.kind == "cls" else None
+        first = self._looked(self.split.class_token(features)) if self.kind == "cls" else None
         return tokens, scores, first
+
+    def _looked(self, tokens: Tensor) -> Tensor:
+        if self.whitening is not None:
+            tokens = self.whitening(tokens)
+        adapted: Tensor = self.adapter(tokens)
+        return adapted
 
     def embed(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings (B, d), l2-normalised, and attention (B, T) that sums to 1."""

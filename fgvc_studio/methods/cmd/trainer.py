@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from torch import Tensor
 
 from fgvc_studio.domain.records import Progress, Skipped
 from fgvc_studio.domain.runs import StepReport
-from fgvc_studio.methods import checkpoints, diagnostics
+from fgvc_studio.methods import checkpoints, diagnostics, whitening
+from fgvc_studio.methods.cached_views import CachedViews
 from fgvc_studio.methods.cmd import embedder
 from fgvc_studio.methods.cmd.config import CmdConfig
 from fgvc_studio.methods.cmd.learner import CmdLearner
@@ -21,7 +21,7 @@ from fgvc_studio.methods.loop import Loop, Rows, Sampler
 from fgvc_studio.methods.runtime import Runtime
 from fgvc_studio.vision.augment import Colour, ViewSpec
 from fgvc_studio.vision.backbones import Backbone
-from fgvc_studio.vision.split import Split, cut
+from fgvc_studio.vision.split import Split, cut, laid_out
 from fgvc_studio.vision.transforms import EvalTransform
 from fgvc_studio.vision.view_cache import ViewCache
 from fgvc_studio.vision.views import CLEAN, Pictures, ViewMaker
@@ -30,7 +30,7 @@ RESUME = "resume.safetensors"
 LARGE, SMALL = "global", "local"
 LOCAL_SIZE = 96
 _SAMPLE = 256
-_FREE_EVERY = 64
+_WHITEN_FROM, _WHITEN_PART = 2000, 64
 
 
 class CmdTrainer:
@@ -81,47 +81,33 @@ class CmdTrainer:
             pictures, self.split, small if self._live else {**small, **plan}, seed, threads
         )
         self.cache: ViewCache = cached.cache(cache)
-        self.skipped: list[Skipped] = []
+        self.views = CachedViews(pictures, self.cache, self.runtime)
         self._usable: Rows = np.arange(len(pictures))
-        self._save_every = save_every
+        self._save_every, self._enough = save_every, False
         self.loop: Loop | None = None
         self.learner: CmdLearner | None = None
 
     @property
     def dim(self) -> int:
         """Length of an embedding."""
-        return self.split.dim
+        return min(self.config.whiten, self.split.dim) or self.split.dim
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """Pictures that could not be read."""
+        return self.views.skipped
 
     @property
     def estimate(self) -> dict[str, int]:
-        """What the expert is told before the start: items, views per item, bytes on disk."""
-        views = sum(kind.views for kind in self.cache.kinds.values())
-        return {
-            "items": len(self.pictures),
-            "views_per_item": views,
-            "cache_bytes": self.cache.total_bytes,
-            "cache_bytes_to_write": self.cache.needed_bytes,
-        }
+        """See `CachedViews.estimate`; and the run's steps and their batch."""
+        sampler = self._sampler(len(self.pictures))
+        steps = sampler.steps_per_epoch * self.config.epochs
+        return {**self.views.estimate, "steps": steps, "batch": sampler.batch}
 
     def prepare(self) -> Iterator[Progress]:
         """Fill the view cache, going on where it was; may be left after any report."""
-        self.cache.open()
-        world, rank = self.runtime.world, self.runtime.rank
-        missing = self.cache.missing()
-        mine = missing[rank::world]
-        done = len(self.pictures) - len(missing)
-        size = self.cache.total_bytes / 1e6
-        text = f"Preparing views ({size:,.0f} MB)"
-        yield Progress(done, len(self.pictures), text)
-        for count, (row, reason) in enumerate(self.cache.fill(mine), 1):
-            if reason:
-                self.skipped.append(Skipped(str(self.pictures.paths[row]), reason))
-            if count % _FREE_EVERY == 0:
-                self.cache.check_disk()
-            yield Progress(done + count * world, len(self.pictures), text)
-        self.cache.flush()
-        self.runtime.wait()
-        self._usable = np.setdiff1d(np.arange(len(self.pictures)), self.cache.unreadable())
+        yield from self.views.fill()
+        self._usable = self.views.readable()
         diagnostics.least_items(len(self._usable))
 
     def steps(self) -> Iterator[StepReport]:
@@ -133,7 +119,9 @@ class CmdTrainer:
             A loss that is no number, a damaged checkpoint, a full disk.
         """
         config, runtime = self.config, self.runtime
-        sampler = Sampler(len(self._usable), config.batch * runtime.world, self.seed, runtime.world)
+        resumed = (self.folder / RESUME).is_file()
+        start = self._whitening() if config.whiten and not resumed else None
+        sampler = self._sampler(len(self._usable))
         self.learner = CmdLearner(
             self.split,
             config,
@@ -144,6 +132,7 @@ class CmdTrainer:
             total=sampler.steps_per_epoch * config.epochs,
             epochs=config.epochs,
             batch=sampler.batch,
+            start=start,
         )
         self.loop = Loop(
             self.learner,
@@ -156,10 +145,17 @@ class CmdTrainer:
         )
         if runtime.main:
             self.folder.mkdir(parents=True, exist_ok=True)
-            embedder.write_config(self.folder, config, self.backbone)
-        if (self.folder / RESUME).is_file():
+            checkpoints.write_config(self.folder, "cmd", config, self.backbone)
+        if resumed:
             self.loop.load(checkpoints.load_state(self.folder / RESUME))
-        yield from self.loop.steps()
+        for report in self.loop.steps():
+            yield report
+            if self._enough:
+                return
+
+    def enough(self) -> None:
+        """End with the teacher as it is."""
+        self._enough = True
 
     def save(self) -> None:
         """Keep a checkpoint now."""
@@ -185,12 +181,36 @@ class CmdTrainer:
 
     def drop_cache(self) -> None:
         """Delete the views of this run."""
-        self.cache.close()
-        shutil.rmtree(self.cache.folder, ignore_errors=True)
+        self.views.drop()
+
+    def _sampler(self, items: int) -> Sampler:
+        world = self.runtime.world
+        return Sampler(items, self.config.batch * world, self.seed, world)
 
     def _sample_rows(self, count: int) -> Rows:
         order = np.random.default_rng(self.seed).permutation(len(self._usable))[:count]
         return self._usable[np.sort(order)]
+
+    @torch.no_grad()
+    def _whitening(self) -> tuple[Tensor, Tensor]:
+        """The projection of the start, from large views as the untrained backbone sees them."""
+        device, views = self.runtime.device, max(GLOBAL, self.config.global_views)
+        self.split.rest.to(device)
+        order = np.random.default_rng(self.seed).permutation(len(self._usable))[:_WHITEN_FROM]
+        parts = []
+        for at in range(0, len(order), _WHITEN_PART):
+            rows = order[at : at + _WHITEN_PART]
+            every = torch.arange(views).expand(len(rows), -1)
+            features = self.split.rest(self._fetch(rows, every, every[:, :0], -1)[0])
+            if self.config.pool == "cls":
+                vectors = self.split.class_token(features)
+            else:
+                vectors = self.split.tokens(features).mean(1)
+            parts.append(vectors.float().unflatten(0, (views, -1)).transpose(0, 1).cpu())
+        found = whitening.projection(*_by_picture(torch.cat(parts)), self.dim)
+        alone = self.runtime.world if self.runtime.main else 0  # all take that of the first process
+        mean, weight = (self.runtime.mean(alone * x.to(device)) for x in found)
+        return mean, weight
 
     def _clean_sample(self) -> Tensor:
         return self._stored_clean(self._sample_rows(_SAMPLE))
@@ -212,7 +232,7 @@ class CmdTrainer:
                 found.append(None)
                 continue
             stored = torch.from_numpy(self.cache.read(kind, rows, views.numpy()))
-            found.append(stored.flatten(0, 1).to(self.runtime.device).float())
+            found.append(laid_out(stored.flatten(0, 1).to(self.runtime.device).float()))
         if found[0] is None:
             raise RuntimeError("no global views")
         return found[0], found[1]
@@ -233,10 +253,16 @@ class CmdTrainer:
                 continue
             made = np.stack([g[kind][v] for g, v in zip(good, views.numpy(), strict=True)], axis=1)
             flat = torch.from_numpy(made).flatten(0, 1).to(self.runtime.device)
-            stacked.append(flat.contiguous(memory_format=torch.channels_last))
+            stacked.append(laid_out(flat))
         if stacked[0] is None:
             raise RuntimeError("no global views")
         return stacked[0], stacked[1]
+
+
+def _by_picture(views: Tensor) -> tuple[Tensor, Tensor]:
+    """Vectors (n, V, d) -> differences to their picture's mean (n * V, d), and the means (n, d)."""
+    means = views.mean(1)
+    return (views - means[:, None]).flatten(0, 1), means
 
 
 def view_plan(

@@ -66,10 +66,23 @@ class CrkdConfig:
     overcluster_factor: int = param(
         0, "A second set of heads with so many times K prototypes; 0: none.", low=0, high=10
     )
+    reduce: int = param(
+        128,
+        "Look at so many directions in which the known categories hold together; 0: as published.",
+        low=0,
+        high=1 << 14,
+    )
     start: str = param(
-        "random",
-        "Where the new prototypes start; kmeans suits later rounds.",
-        choices=("random", "kmeans"),
+        "umap",
+        "Where the new prototypes start: groups of the pool by k-means on a UMAP, by k-means, or "
+        "random as published.",
+        choices=("random", "kmeans", "umap"),
+    )
+    anchor: float = param(
+        0.3,
+        "Part of stage 2 that learns the groups of the start before it finds its own; 0: none.",
+        low=0,
+        high=1,
     )
     tau: float = param(0.1, "Temperature of predictions.", low=0.01, high=1, symbol="tau")
     temperature: float = param(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,9 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fgvc_studio.domain.errors import UserError
 from fgvc_studio.methods import checkpoints
-from fgvc_studio.methods.config import changed
 from fgvc_studio.methods.crkd import proposals
 from fgvc_studio.methods.crkd.config import CrkdConfig
 from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork
@@ -27,7 +24,7 @@ from fgvc_studio.vision.split import Split, cut
 if TYPE_CHECKING:
     from fgvc_studio.methods.crkd.stages import Stages
 
-MODEL, PROPOSALS, CONFIG = "model.safetensors", "proposals.safetensors", "config.json"
+MODEL, PROPOSALS = "model.safetensors", "proposals.safetensors"
 Labels = NDArray[np.int64]
 
 
@@ -130,30 +127,6 @@ def save(folder: Path, made: Discovery) -> None:
     checkpoints.save_state(folder / PROPOSALS, {"proposals": arrays, **facts})
 
 
-def write_config(folder: Path, config: CrkdConfig, backbone: Backbone, classes: Labels) -> None:
-    """Keep the configuration of a run."""
-    facts = {"method": "crkd", "backbone": backbone.name, "key": backbone.key}
-    kept = {**facts, "classes": classes.tolist(), "config": asdict(config)}
-    checkpoints.write_json(folder / CONFIG, kept)
-
-
-def read_config(folder: Path) -> CrkdConfig:
-    """The configuration of a run.
-
-    Raises
-    ------
-    UserError
-        Missing or damaged.
-    """
-    try:
-        kept = json.loads((folder / CONFIG).read_text("utf-8"))["config"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"The settings of the run {folder.name} cannot be read.", "Start a new run."
-        ) from error
-    return changed(CrkdConfig(), kept)
-
-
 def load(folder: Path, backbone: Backbone, device: torch.device | None = None) -> Discovery:
     """The outcome of a finished run.
 
@@ -162,10 +135,10 @@ def load(folder: Path, backbone: Backbone, device: torch.device | None = None) -
     UserError
         Missing or damaged files, or a model of another backbone.
     """
-    config = read_config(folder)
+    config = checkpoints.read_config(folder, CrkdConfig)
     state, kept = (checkpoints.load_state(folder / name) for name in (MODEL, PROPOSALS))
     split = cut(backbone, config.train, pooled=True)
-    try:
+    with checkpoints.fitting(folder, backbone):
         model = _model(state, split, config, device or torch.device("cpu"))
         arrays: dict[str, Any] = {
             name: value.numpy() if isinstance(value, Tensor) else value
@@ -181,11 +154,6 @@ def load(folder: Path, backbone: Backbone, device: torch.device | None = None) -
             int(kept["high"]),
             float(kept["known_accuracy"]),
         )
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise UserError(
-            f"The model of the run {folder.name} does not fit {backbone.name}.",
-            "Use the backbone of that run.",
-        ) from error
 
 
 def _model(state: dict[str, Any], split: Split, config: CrkdConfig, device: torch.device) -> Model:
@@ -193,7 +161,9 @@ def _model(state: dict[str, Any], split: Split, config: CrkdConfig, device: torc
 
     def base() -> KnownNetwork:
         body: nn.Module = Pooled(split.rest, split) if split.trained else nn.Identity()
-        return KnownNetwork(body, split.dim, len(classes), adapt=not split.trained)
+        return KnownNetwork(
+            body, split.dim, len(classes), adapt=not split.trained, reduce=config.reduce
+        )
 
     network = CrkdNetwork(
         base(),

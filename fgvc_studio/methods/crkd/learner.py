@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from fgvc_studio.methods import schedules
 from fgvc_studio.methods.crkd.config import CrkdConfig
@@ -147,6 +148,8 @@ class DiscoverLearner(_Stage):
         Known class of each row of the stage, -1 in the pool.
     sizes : callable
         Network in eval mode -> items of each novel cluster (K,), at the end of an epoch.
+    start : Tensor (n,) int64, optional
+        Group of each row of the pool, the targets of the first part of the stage.
     """
 
     def __init__(
@@ -162,8 +165,10 @@ class DiscoverLearner(_Stage):
         seed: int,
         epochs: int,
         warmup: int,
+        start: Tensor | None = None,
     ) -> None:
         super().__init__(network, config, runtime, fetch, seed=seed, epochs=epochs, warmup=warmup)
+        self._start, self._anchored = start, config.anchor * epochs
         self._teach, self._labels, self._sizes = teach, labels, sizes
         self._queues = [torch.empty(0, config.projection) for _ in network.heads]
         self._swap_sums = torch.zeros(network.main_heads, dtype=torch.float64)
@@ -184,6 +189,9 @@ class DiscoverLearner(_Stage):
         chosen, inputs = self._views(rows, part, clock)
         labels = self._labels[torch.from_numpy(rows[part])].to(self.runtime.device)
         pool = labels < 0
+        start = None
+        if self._start is not None and clock.epoch < self._anchored:
+            start = self._start[torch.from_numpy(rows[part])].to(self.runtime.device)[pool]
         teacher = self._teach(rows[part], chosen, inputs)[:, None, pool]
         seen = self.model(inputs)
         network = self.network
@@ -193,7 +201,7 @@ class DiscoverLearner(_Stage):
         swaps, relations, mass = [], [], None
         for heads in sets:
             logits = joint(seen, heads)
-            swap = swap_loss(logits, self._targets(seen, heads, labels), c.tau)
+            swap = swap_loss(logits, self._targets(seen, heads, labels, start), c.tau)
             found = relation_loss(
                 teacher,
                 logits[:, :, pool],
@@ -268,9 +276,16 @@ class DiscoverLearner(_Stage):
     def _normalise(self) -> None:
         self.network.normalise()
 
-    def _targets(self, seen: list[Seen], heads: list[int], labels: Tensor) -> Tensor:
+    def _targets(
+        self, seen: list[Seen], heads: list[int], labels: Tensor, start: Tensor | None
+    ) -> Tensor:
         """Targets of every view and head, (V, H, B, C + K)."""
         pool = labels < 0
+        if start is not None and heads[0] < self.network.main_heads:
+            once = F.one_hot(start, self.network.novel_classes).float()
+            return joint_targets(
+                labels, once.expand(len(seen), len(heads), -1, -1), seen[0].known.shape[1]
+            )
         assigned = torch.stack(
             [torch.stack([self._assigned(s.units[h][pool], h) for h in heads]) for s in seen]
         )

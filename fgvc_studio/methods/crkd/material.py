@@ -8,15 +8,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fgvc_studio.domain.errors import UserError
+from fgvc_studio.methods import whitening
 from fgvc_studio.methods.crkd import gate
 from fgvc_studio.methods.crkd.config import CrkdConfig
 from fgvc_studio.methods.crkd.learner import Fetch, Teach
 from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork
-from fgvc_studio.methods.crkd.source import Source
+from fgvc_studio.methods.crkd.source import Source, frozen_vectors
 from fgvc_studio.methods.loop import Rows, Sampler, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
 
 _TEACHER_BYTES = 1 << 30
+_MOST_ROWS = 20_000
+_EVEN = 0.5
 
 
 class Material:
@@ -65,7 +68,7 @@ class Material:
         return present[places]
 
     def known_network(self, classes: int) -> KnownNetwork:
-        """A network for stage 1; the same weights each time."""
+        """A network for stage 1; the same weights each time, `reduction` aside."""
         with torch.random.fork_rng([]):
             torch.manual_seed(mixed_seed(self.seed, "weights"))
             return KnownNetwork(
@@ -74,7 +77,33 @@ class Material:
                 classes,
                 adapt=self.source.adapt,
                 dropout=self.config.feature_dropout,
+                reduce=self.config.reduce,
             )
+
+    def reduction(self, named: Rows) -> tuple[Tensor, Tensor]:
+        """What a reduced network starts from: see `whitening.projection`.
+
+        Parameters
+        ----------
+        named : ndarray int64
+            Rows whose labels may be looked at; those of the others are not.
+        """
+        draw = np.random.default_rng(mixed_seed(self.seed, "reduction"))
+        known = np.sort(draw.permutation(named)[:_MOST_ROWS])
+        others = np.setdiff1d(np.concatenate([self.named, self.unnamed]), known)
+        others = np.sort(draw.permutation(others)[:_MOST_ROWS])
+        device = self.runtime.device
+        x = torch.from_numpy(frozen_vectors(self.source, known, device))
+        more = torch.from_numpy(frozen_vectors(self.source, others, device)) if len(others) else x
+        _, numbers = np.unique(self.labels[known], return_inverse=True)
+        number = torch.from_numpy(numbers)
+        sums = torch.zeros(int(number.max()) + 1, x.shape[1]).index_add_(0, number, x)
+        inner = x - (sums / number.bincount()[:, None])[number]
+        every = torch.cat([x, more]) if len(others) else x
+        found = whitening.projection(inner, every, min(self.config.reduce, self.source.dim), _EVEN)
+        alone = self.runtime.world if self.runtime.main else 0  # all take that of the first process
+        mean, weight = (self.runtime.mean(alone * part.to(device)) for part in found)
+        return mean, weight
 
     def novel_network(self, state: dict[str, Tensor], novel: int) -> CrkdNetwork:
         """A network for stage 2, with what stage 1 made of the shared part."""

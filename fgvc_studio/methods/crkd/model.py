@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fgvc_studio.methods.adapter import Adapter
+from fgvc_studio.methods.whitening import Whitening
 
 
 class Seen(NamedTuple):
@@ -48,6 +49,25 @@ class Prototypes(nn.Module):
         self.weight.div_(self.weight.norm(dim=1, keepdim=True).clamp(min=1e-12))
 
 
+class Reduced(nn.Module):
+    """A body, l2-normalised, then projected: inputs -> (B, k) of length sqrt(k).
+
+    Parameters
+    ----------
+    body : nn.Module
+        Inputs -> (B, dim).
+    """
+
+    def __init__(self, body: nn.Module, dim: int, out: int) -> None:
+        super().__init__()
+        self.body, self.whitening = body, Whitening(dim, out)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Inputs -> (B, k)."""
+        made: Tensor = self.whitening(_unit(self.body(inputs)))
+        return _unit(made) * made.shape[1] ** 0.5
+
+
 class KnownNetwork(nn.Module):
     """The shared part and the known head: what stage 1 trains and the teacher is.
 
@@ -55,12 +75,23 @@ class KnownNetwork(nn.Module):
     ----------
     body : nn.Module
         Inputs -> (B, d): the trained tail with its pooling, or the identity.
+    reduce : int
+        With more than 0, the body is `Reduced` to so many directions.
     """
 
     def __init__(
-        self, body: nn.Module, dim: int, known: int, *, adapt: bool, dropout: float = 0.0
+        self,
+        body: nn.Module,
+        dim: int,
+        known: int,
+        *,
+        adapt: bool,
+        dropout: float = 0.0,
+        reduce: int = 0,
     ) -> None:
         super().__init__()
+        if reduce:
+            body, dim = Reduced(body, dim, min(reduce, dim)), min(reduce, dim)
         self.body, self.dropout = body, dropout
         self.adapter: nn.Module = Adapter(dim) if adapt else nn.Identity()
         self.head = Prototypes(dim, known)

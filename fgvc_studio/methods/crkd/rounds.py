@@ -12,23 +12,54 @@ from torch.nn import functional as F
 from fgvc_studio.analysis.matching import kept_ids, matched_pairs
 from fgvc_studio.methods.crkd.model import CrkdNetwork
 
-__all__ = ["kept_ids", "matched_pairs", "start_at_centres"]
+__all__ = ["grouped", "kept_ids", "matched_pairs", "start_at_centres"]
 _STARTS = 5
+_LEAST_FOR_UMAP = 64
+
+
+def grouped(features: Tensor, count: int, rule: str, seed: int = 0) -> Tensor:
+    """Groups (M,) int64 of the pool by k-means, numbered from 0.
+
+    With ``umap``, of three layouts in 10 dimensions the groups that agree best with those of the
+    others; pools too small for a layout get plain k-means.
+
+    Parameters
+    ----------
+    features : Tensor (M, d)
+    rule : str
+        ``kmeans`` or ``umap``.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    from fgvc_studio.analysis import frozen_groups
+
+    units = F.normalize(features.float(), dim=1).cpu().numpy()
+    if rule == "kmeans" or len(units) <= _LEAST_FOR_UMAP:
+        return torch.from_numpy(frozen_groups.kmeans_runs(units, count, 1, seed)[0]).long()
+    runs = frozen_groups.umap_kmeans_runs(units, count, frozen_groups.LAYOUTS, seed)
+    agreement = [sum(adjusted_rand_score(a, b) for b in runs) for a in runs]
+    return torch.from_numpy(runs[int(np.argmax(agreement))]).long()
 
 
 @torch.no_grad()
-def start_at_centres(network: CrkdNetwork, features: Tensor, seed: int = 0) -> None:
+def start_at_centres(
+    network: CrkdNetwork, features: Tensor, seed: int = 0, given: Tensor | None = None
+) -> None:
     """Set the novel prototypes to where the k-means groups of the pool lie in each head.
 
     Parameters
     ----------
     features : Tensor (M, d)
         What the heads look at, of the pool's clean views; M >= 2.
+    given : Tensor (M,) int64, optional
+        Groups for the heads of as many prototypes as there are novel classes.
     """
     from sklearn.cluster import KMeans
 
     units = F.normalize(features.float(), dim=1).cpu().numpy()
     groups: dict[int, Tensor] = {}
+    if given is not None:
+        groups[min(network.novel_classes, len(units))] = given
     for head in network.novel_heads:
         count = len(head.prototypes.weight)
         able = min(count, len(units))

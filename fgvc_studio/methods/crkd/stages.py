@@ -6,7 +6,7 @@ present one stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from fgvc_studio.methods.crkd import gate, proposals
 from fgvc_studio.methods.crkd.config import CrkdConfig
 from fgvc_studio.methods.crkd.learner import DiscoverLearner, KnownLearner
 from fgvc_studio.methods.crkd.material import Material
-from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork
-from fgvc_studio.methods.crkd.rounds import start_at_centres
+from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork, Reduced
+from fgvc_studio.methods.crkd.rounds import grouped, start_at_centres
 from fgvc_studio.methods.crkd.source import Source, frozen_vectors
 from fgvc_studio.methods.loop import Loop, Rows, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
@@ -32,9 +32,13 @@ from fgvc_studio.methods.runtime import Runtime
 CALIBRATE, KNOWN, DISCOVER = "calibrate", "known", "discover"
 _PREVIEW = 1000
 
-Count = Callable[[NDArray[np.float32], NDArray[np.int64], str], tuple[int, int, int]]
+Counted = tuple[int, int, int]
+Count = Callable[
+    [NDArray[np.float32], NDArray[np.int64], str], "Counted | Generator[Any, None, Counted]"
+]
 """(vectors (n, d) l2-normalised, labels (n,) with -1 in the pool, rule) -> estimated number of
-novel classes, and its range."""
+novel classes, and its range; or a generator that returns them and may be left at any yield."""
+Concluding = Generator[None, None, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class _Stage:
     """A stage at work: its loop, and what is kept of it once it is over."""
 
     loop: Loop
-    conclude: Callable[[], dict[str, Any]]
+    conclude: Callable[[], dict[str, Any] | Concluding]
 
 
 class Stages:
@@ -103,7 +107,7 @@ class Stages:
             if kept.get("stage") == name and kept["loop"] is not None:
                 stage.loop.load(kept["loop"])
             yield from self._reports(stage.loop)
-            self.done[name] = stage.conclude()
+            self.done[name] = yield from self._concluded(stage)
             self._loop = None
             self.save()
 
@@ -192,11 +196,11 @@ class Stages:
             train, self.material.labels[train], self.material.classes, held, "known"
         )
 
-        def conclude() -> dict[str, Any]:
+        def conclude() -> Concluding:
             network = learner.network
             network.head.normalise()
             accuracy = self.material.accuracy(network, held)
-            chosen = self._choose_pool(network)
+            chosen = yield from self._choose_pool(network)
             return {"network": network.state_dict(), "accuracy": accuracy, **chosen}
 
         return _Stage(self._loop_of(learner, len(train), self.config.known_epochs), conclude)
@@ -210,9 +214,15 @@ class Stages:
         network = self.material.novel_network(self.done[KNOWN]["network"], self.novel).to(
             self.runtime.device
         )
-        if c.start == "kmeans":
-            parts = [self.teacher.features(x) for x in self.source.clean(self.pool)]
-            start_at_centres(network, torch.cat(parts), self.seed)
+        start = None
+        if c.start != "random":
+            with torch.no_grad():
+                parts = [self.teacher.features(x) for x in self.source.clean(self.pool)]
+                looks = [self.teacher.body(x) for x in self.source.clean(self.pool)]
+            groups = grouped(torch.cat(looks), self.novel, c.start, self.seed)
+            start_at_centres(network, torch.cat(parts), self.seed, groups)
+            start = torch.full((len(rows),), -1)
+            start[torch.from_numpy(np.searchsorted(rows, self.pool))] = groups
         preview = self.pool
         if len(preview) > _PREVIEW:
             order = np.random.default_rng(self.seed).permutation(len(preview))
@@ -234,6 +244,7 @@ class Stages:
             seed=mixed_seed(self.seed, DISCOVER),
             epochs=epochs,
             warmup=c.warmup,
+            start=start,
         )
         self.learner = learner
 
@@ -243,18 +254,16 @@ class Stages:
 
         return _Stage(self._loop_of(learner, len(rows), epochs), conclude)
 
-    def _fresh(self) -> CrkdNetwork:
-        """The student before stage 2."""
-        made = self.material.novel_network(self.done[KNOWN]["network"], self.novel)
-        return made.to(self.runtime.device)
-
     # ---- their parts -----------------------------------------------------------------------
     def _known_learner(
         self, rows: Rows, labels: NDArray[np.int64], classes: int, held: Rows | None, word: str
     ) -> KnownLearner:
         c = self.config
+        network = self.material.known_network(classes)
+        if isinstance(network.body, Reduced):
+            network.body.whitening.set(self.material.reduction(rows))
         learner = KnownLearner(
-            self.material.known_network(classes),
+            network,
             c,
             self.runtime,
             self.material.fetch(rows),
@@ -267,7 +276,7 @@ class Stages:
         self.learner = learner
         return learner
 
-    def _choose_pool(self, network: KnownNetwork) -> dict[str, Any]:
+    def _choose_pool(self, network: KnownNetwork) -> Concluding:
         """The gate, and the number of novel classes."""
         c = self.config
         gated, classes = np.empty(0, np.int64), np.empty(0, np.int64)
@@ -283,7 +292,7 @@ class Stages:
             )
         count = low = high = c.novel
         if not c.novel:
-            count, low, high = self._estimated(pool)
+            count, low, high = yield from self._estimated(pool)
         if count > len(pool):
             raise UserError(
                 f"{count} new categories are asked for and {len(pool)} images are left for them.",
@@ -297,12 +306,15 @@ class Stages:
             "novel_high": high,
         }
 
-    def _estimated(self, pool: Rows) -> tuple[int, int, int]:
+    def _estimated(self, pool: Rows) -> Generator[None, None, Counted]:
         if self._count is None:
             raise UserError("The number of new categories is not known.", "Set novel to a number.")
         rows = np.sort(np.concatenate([self.material.named, pool]))
         vectors = frozen_vectors(self.source, rows, self.runtime.device)
-        count, low, high = self._count(vectors, self.material.labels[rows], self.config.estimator)
+        found = self._count(vectors, self.material.labels[rows], self.config.estimator)
+        if not isinstance(found, tuple):
+            found = yield from _silent(found)
+        count, low, high = found
         return (high if self.config.prefer_splitting else count), low, high
 
     def _loop_of(self, learner: Any, n: int, epochs: int) -> Loop:
@@ -329,6 +341,23 @@ class Stages:
         for report in loop.steps():
             alarms, first = report.alarms + first, ()
             yield replace(report, step=before + report.step, total=sum(lengths), alarms=alarms)
+
+    def _concluded(self, stage: _Stage) -> Generator[StepReport, None, dict[str, Any]]:
+        """What a stage leaves; reports without losses while it is worked out."""
+        made = stage.conclude()
+        if isinstance(made, dict):
+            return made
+        lengths = self._lengths(stage.loop)
+        step = sum(lengths[: self._names().index(self._name) + 1])
+        try:
+            while True:
+                next(made)
+                yield StepReport(step, sum(lengths), stage.loop.epochs - 1, {}, 0.0)
+        except StopIteration as end:
+            found: dict[str, Any] = end.value
+            return found
+        finally:
+            made.close()
 
     def _lengths(self, loop: Loop) -> list[int]:
         """Steps of each stage; before the gate the last one is a forecast."""
@@ -361,3 +390,16 @@ class Stages:
         if self.config.gate == "on" and CALIBRATE not in self.done:
             found.append("The gate is off: it needs three known categories to be calibrated.")
         return tuple(found)
+
+
+def _silent(job: Generator[Any, None, Counted]) -> Generator[None, None, Counted]:
+    """A generator without what it says."""
+    try:
+        while True:
+            next(job)
+            yield
+    except StopIteration as end:
+        found: Counted = end.value
+        return found
+    finally:
+        job.close()

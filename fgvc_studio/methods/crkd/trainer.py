@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Progress, Skipped
 from fgvc_studio.domain.runs import StepReport
 from fgvc_studio.methods import checkpoints
+from fgvc_studio.methods.cached_views import CachedViews
 from fgvc_studio.methods.crkd import discovery, proposals
 from fgvc_studio.methods.crkd.config import CrkdConfig
 from fgvc_studio.methods.crkd.source import PictureSource
@@ -23,8 +22,18 @@ from fgvc_studio.methods.runtime import Runtime
 from fgvc_studio.vision.backbones import Backbone
 from fgvc_studio.vision.views import Pictures
 
-RESUME, LABELS = "resume.safetensors", "labels.safetensors"
-_FREE_EVERY = 64
+
+def counted(
+    vectors: NDArray[np.float32], labels: NDArray[np.int64], rule: str
+) -> tuple[int, int, int]:
+    """The number of novel classes, and its range, by a rule of `analysis.class_count`."""
+    from fgvc_studio.analysis import class_count
+
+    found = class_count.RULES[rule](vectors, labels)
+    return found.count, found.low, found.high
+
+
+RESUME = "resume.safetensors"
 
 
 class CrkdTrainer:
@@ -78,8 +87,8 @@ class CrkdTrainer:
             config, backbone, pictures, cache, self.runtime.device, seed=seed, threads=threads
         )
         self.cache = self.source.cache
-        self.skipped: list[Skipped] = []
-        self._given = self._labels_at_start(labels)
+        self.views = CachedViews(pictures, self.cache, self.runtime)
+        self._given = np.array(labels, np.int64)
         self._save_every, self._count = save_every, count
         self.classes = np.unique(self._given[self._given >= 0])
         self.stages = self._staged(np.arange(len(pictures)))
@@ -90,33 +99,19 @@ class CrkdTrainer:
         return self.source.dim
 
     @property
+    def skipped(self) -> list[Skipped]:
+        """Pictures that could not be read."""
+        return self.views.skipped
+
+    @property
     def estimate(self) -> dict[str, int]:
-        """What the expert is told before the start: items, views per item, bytes on disk."""
-        return {
-            "items": len(self.pictures),
-            "views_per_item": sum(kind.views for kind in self.cache.kinds.values()),
-            "cache_bytes": self.cache.total_bytes,
-            "cache_bytes_to_write": self.cache.needed_bytes,
-        }
+        """See `CachedViews.estimate`."""
+        return self.views.estimate
 
     def prepare(self) -> Iterator[Progress]:
         """Fill the view cache, going on where it was; may be left after any report."""
-        self.cache.open()
-        world, rank = self.runtime.world, self.runtime.rank
-        missing = self.cache.missing()
-        done = len(self.pictures) - len(missing)
-        text = f"Preparing views ({self.cache.total_bytes / 1e6:,.0f} MB)"
-        yield Progress(done, len(self.pictures), text)
-        for count, (row, reason) in enumerate(self.cache.fill(missing[rank::world]), 1):
-            if reason:
-                self.skipped.append(Skipped(str(self.pictures.paths[row]), reason))
-            if count % _FREE_EVERY == 0:
-                self.cache.check_disk()
-            yield Progress(done + count * world, len(self.pictures), text)
-        self.cache.flush()
-        self.runtime.wait()
-        usable = np.setdiff1d(np.arange(len(self.pictures)), self.cache.unreadable())
-        self.stages = self._staged(usable)
+        yield from self.views.fill()
+        self.stages = self._staged(self.views.readable())
 
     def steps(self) -> Iterator[StepReport]:
         """Train; goes on from the run's checkpoint when there is one.
@@ -128,9 +123,9 @@ class CrkdTrainer:
         """
         if self.runtime.main:
             self.folder.mkdir(parents=True, exist_ok=True)
-            kept = {"labels": torch.from_numpy(self._given)}
-            checkpoints.save_state(self.folder / LABELS, kept)
-            discovery.write_config(self.folder, self.config, self.backbone, self.classes)
+            checkpoints.write_config(
+                self.folder, "crkd", self.config, self.backbone, classes=self.classes.tolist()
+            )
         yield from self.stages.steps()
 
     def save(self) -> None:
@@ -159,16 +154,7 @@ class CrkdTrainer:
 
     def drop_cache(self) -> None:
         """Delete the views of this run."""
-        self.cache.close()
-        shutil.rmtree(self.cache.folder, ignore_errors=True)
-
-    def _labels_at_start(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A resumed run goes on with the labels that it began with."""
-        if (self.folder / LABELS).is_file():
-            kept: NDArray[np.int64] = checkpoints.load_state(self.folder / LABELS)["labels"].numpy()
-            if len(kept) == len(self.pictures):
-                return kept
-        return np.array(labels, np.int64)
+        self.views.drop()
 
     def _staged(self, usable: Rows) -> Stages:
         known = self._given >= 0

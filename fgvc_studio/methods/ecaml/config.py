@@ -15,6 +15,7 @@ LOOKS = 10
 """How often the hidden categories are looked at during a training."""
 SEARCHED = (0.0, 0.05, 0.13, 0.5, 2.0, 5.0)
 SEARCH_SEEDS = 3
+_LR_TRUNK = {"head": 3e-5, "last-stage": 3e-5, "all": 1e-5}
 _LDA_DIMS, _PCA_DIMS, _XAVIER_DIMS = 48, 128, 512
 
 
@@ -28,7 +29,7 @@ class EcamlConfig:
         choices=("head", "last-stage", "all"),
         basic=True,
     )
-    steps: int = param(800, "Steps, rounded up to a multiple of ten.", low=1, high=1_000_000)
+    steps: int = param(400, "Steps, rounded up to a multiple of ten.", low=1, high=1_000_000)
     base: str = param(
         "ntxent",
         "Metric loss.",
@@ -107,7 +108,7 @@ def preset(name: str, items: int, train: str | None = None) -> EcamlConfig:
     if name == "full":
         return EcamlConfig(train=train or "last-stage", steps=5000)
     train = train or "head"
-    return EcamlConfig(train=train, steps=800 if train == "head" else 600)
+    return EcamlConfig(train=train, steps=400 if train == "head" else 600)
 
 
 def resolved(config: EcamlConfig, categories: int) -> EcamlConfig:
@@ -129,7 +130,7 @@ def resolved(config: EcamlConfig, categories: int) -> EcamlConfig:
         dim=config.dim or dims[init],
         confusion=_chosen(config.confusion, 2.0 if gentle else 0.1),
         temperature=_chosen(config.temperature, 0.3 if gentle else 0.1),
-        lr_trunk=_chosen(config.lr_trunk, 1e-5 if config.train == "all" else 3e-5),
+        lr_trunk=_chosen(config.lr_trunk, 3e-4 if gentle else _LR_TRUNK[config.train]),
         lr_head=_chosen(config.lr_head, 1e-4 if init == "lda" else 1e-3),
     )
 

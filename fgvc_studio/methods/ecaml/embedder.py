@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fgvc_studio.domain.errors import UserError
 from fgvc_studio.methods import checkpoints
-from fgvc_studio.methods.config import changed
 from fgvc_studio.methods.ecaml.config import EcamlConfig
 from fgvc_studio.methods.ecaml.model import EcamlNetwork, rebuilt
 from fgvc_studio.vision.backbones import Backbone
+from fgvc_studio.vision.frozen import FrozenRunner
 from fgvc_studio.vision.split import Split, cut
 
-MODEL, CONFIG = "model.safetensors", "config.json"
+MODEL = "model.safetensors"
+_BLOCK = 4096
 
 
 class EcamlEmbedder:
@@ -38,13 +36,33 @@ class EcamlEmbedder:
         self._network = network.to(device).eval().requires_grad_(False)
         split.backbone.model.to(device)
         split.frozen.to(device)
+        self._frozen = FrozenRunner(split)
         self.name = f"ecaml-{device.type}"
         self.dim = network.dim
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, 3, H, W) float32 -> (B, E) float32, l2-normalised."""
-        with torch.inference_mode():
-            return self._network.embed(self._split.frozen(self._inputs(batch))).cpu().numpy()
+        return self._embedded(self._frozen(batch))
+
+    def from_pooled(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The backbone's own vectors (N, d0), of any length -> (N, E) float32, l2-normalised.
+
+        Without looking at pictures again; only for a metric on the whole frozen backbone.
+
+        Raises
+        ------
+        ValueError
+            A part of the backbone was trained.
+        """
+        if self._split.trained:
+            raise ValueError("the trunk was trained: it needs the pictures")
+        blocks = range(0, len(pooled), _BLOCK)
+        made = [self._embedded(np.asarray(pooled[at : at + _BLOCK])) for at in blocks]
+        return np.concatenate(made) if made else np.empty((0, self.dim), np.float32)
+
+    def _embedded(self, stored: NDArray[np.float32]) -> NDArray[np.float32]:
+        inputs = torch.from_numpy(np.ascontiguousarray(stored)).to(self._device)
+        return self._network.embed(inputs).cpu().numpy()
 
     def features(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, 3, H, W) float32 -> (B, C, h, w) float32: the trunk's cells before pooling."""
@@ -63,30 +81,7 @@ class EcamlEmbedder:
 def save(folder: Path, network: EcamlNetwork, config: EcamlConfig, backbone: Backbone) -> None:
     """Keep a metric for use."""
     checkpoints.save_state(folder / MODEL, {"network": network.state_dict()})
-    write_config(folder, config, backbone)
-
-
-def write_config(folder: Path, config: EcamlConfig, backbone: Backbone) -> None:
-    """Keep the configuration of a run."""
-    facts = {"method": "ecaml", "backbone": backbone.name, "key": backbone.key}
-    checkpoints.write_json(folder / CONFIG, {**facts, "config": asdict(config)})
-
-
-def read_config(folder: Path) -> EcamlConfig:
-    """The configuration of a run.
-
-    Raises
-    ------
-    UserError
-        Missing or damaged.
-    """
-    try:
-        kept = json.loads((folder / CONFIG).read_text("utf-8"))["config"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"The settings of the run {folder.name} cannot be read.", "Start a new run."
-        ) from error
-    return changed(EcamlConfig(), kept)
+    checkpoints.write_config(folder, "ecaml", config, backbone)
 
 
 def load(folder: Path, backbone: Backbone) -> EcamlEmbedder:
@@ -97,14 +92,9 @@ def load(folder: Path, backbone: Backbone) -> EcamlEmbedder:
     UserError
         Missing or damaged files, or a model of another backbone.
     """
-    split = cut(backbone, read_config(folder).train, pooled=True)
+    split = cut(backbone, checkpoints.read_config(folder, EcamlConfig).train, pooled=True)
     state = checkpoints.load_state(folder / MODEL)
-    try:
+    with checkpoints.fitting(folder, backbone):
         network = rebuilt(split, state["network"])
-    except (KeyError, RuntimeError) as error:
-        raise UserError(
-            f"The model of the run {folder.name} does not fit {backbone.name}.",
-            "Use the backbone of that run.",
-        ) from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return EcamlEmbedder(split, network, device)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fgvc_studio.domain.records import Progress, Skipped
+from fgvc_studio.methods.cached_views import CachedViews
 from fgvc_studio.methods.ecaml.batches import repeats
 from fgvc_studio.methods.ecaml.config import EcamlConfig
 from fgvc_studio.methods.loop import Rows
@@ -23,7 +21,6 @@ from fgvc_studio.vision.views import CLEAN, Pictures, ViewMaker
 VIEW = "view"
 SMALLEST_CROP = 0.5
 _LIGHT, _NO_HUE = 0.2, 0.0
-_FREE_EVERY = 64
 _MOST_REPEATS = 1 << 12
 
 
@@ -39,8 +36,8 @@ class Features:
 
     Attributes
     ----------
-    skipped : list of Skipped
-        Pictures that could not be read.
+    views : CachedViews
+        The cache being filled.
     """
 
     def __init__(
@@ -55,7 +52,7 @@ class Features:
     ) -> None:
         split.backbone.model.to(runtime.device)
         split.frozen.to(runtime.device)
-        self.pictures, self._runtime = pictures, runtime
+        self._runtime = runtime
         transform = split.backbone.transform
         changed = view_spec(config, transform)
         self._live = config.train == "all"
@@ -64,29 +61,7 @@ class Features:
             plan[VIEW] = (changed, config.views)
         self._maker = ViewMaker(pictures, split, {VIEW: (changed, 1)}, seed, threads)
         self.cache = ViewMaker(pictures, split, plan, seed, threads).cache(folder)
-        self.skipped: list[Skipped] = []
-
-    def prepare(self) -> Iterator[Progress]:
-        """Fill the cache, going on where it was; may be left after any report."""
-        self.cache.open()
-        runtime, n = self._runtime, len(self.pictures)
-        missing = self.cache.missing()
-        done = n - len(missing)
-        text = f"Preparing views ({self.cache.total_bytes / 1e6:,.0f} MB)"
-        yield Progress(done, n, text)
-        mine = missing[runtime.rank :: runtime.world]
-        for count, (row, reason) in enumerate(self.cache.fill(mine), 1):
-            if reason:
-                self.skipped.append(Skipped(str(self.pictures.paths[row]), reason))
-            if count % _FREE_EVERY == 0:
-                self.cache.check_disk()
-            yield Progress(done + count * runtime.world, n, text)
-        self.cache.flush()
-        runtime.wait()
-
-    def readable(self) -> Rows:
-        """Rows whose pictures could be read, ascending."""
-        return np.setdiff1d(np.arange(len(self.pictures)), self.cache.unreadable())
+        self.views = CachedViews(pictures, self.cache, runtime)
 
     def clean(self, rows: Rows) -> Tensor:
         """Plain pictures at the cut, (n, ...) float16 on the CPU."""
@@ -104,11 +79,6 @@ class Features:
                 stored = self.cache.read(VIEW, rows[changed], drawn[changed, None] - 1)
                 found[changed] = torch.from_numpy(stored[0]).float()
         return found.to(self._runtime.device)
-
-    def drop(self) -> None:
-        """Delete the cache."""
-        self.cache.close()
-        shutil.rmtree(self.cache.folder, ignore_errors=True)
 
     def _make(self, found: Tensor, rows: Rows, changed: Rows, step: int) -> None:
         """Views made for this step; of a picture that can no longer be read the plain one stays."""
@@ -140,4 +110,13 @@ def view_spec(config: EcamlConfig, transform: EvalTransform) -> ViewSpec:
         colour,
         transform.mean,
         transform.std,
+    )
+
+
+def some(pictures: Pictures, rows: Rows) -> Pictures:
+    """The pictures of some rows."""
+    return Pictures(
+        [pictures.paths[row] for row in rows],
+        [pictures.boxes[row] for row in rows],
+        [pictures.fingerprints[row] for row in rows],
     )

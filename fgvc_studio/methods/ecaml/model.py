@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -100,6 +102,13 @@ class EcamlNetwork(nn.Module):
     def embed(self, inputs: Tensor) -> Tensor:
         """What the cut gave (B, ...) -> l2-normalised embeddings (B, E) float32."""
         return F.normalize(self.head(self.trunk(inputs)).float(), dim=1)
+
+
+def with_own_tail(split: Split, device: torch.device) -> Split:
+    """A cut whose tail can be trained, and the other's stays as it is."""
+    made = dataclasses.replace(split, rest=copy.deepcopy(split.rest))
+    made.rest.to(device)
+    return made
 
 
 def rebuilt(split: Split, state: Mapping[str, Tensor]) -> EcamlNetwork:

@@ -31,6 +31,11 @@ class Phase:
     seed: int
 
     @property
+    def is_search(self) -> bool:
+        """Whether it only tries a strength of the confusion."""
+        return self.name.startswith("search-")
+
+    @property
     def hides(self) -> bool:
         """Whether categories are hidden from it."""
         return self.name != FINAL

@@ -147,3 +147,9 @@ def _unit(vectors: NDArray[np.floating]) -> Doubles:
 
 def _tensor(values: NDArray[np.floating]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, np.float32))
+
+
+def at_start(made: Start, pooled: Tensor) -> Tensor:
+    """Embeddings (n, E) of a start without a trunk."""
+    features = made.whitening(pooled) if made.whitening is not None else pooled
+    return F.normalize(features @ made.weight.T + made.bias, dim=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,10 +19,10 @@ from fgvc_studio.methods import checkpoints, diagnostics
 from fgvc_studio.methods.ecaml import embedder, plan, readout
 from fgvc_studio.methods.ecaml.batches import CategorySampler, hidden_categories, learned_rows
 from fgvc_studio.methods.ecaml.config import LEAST_FOR_LDA, EcamlConfig, resolved
-from fgvc_studio.methods.ecaml.features import Features
+from fgvc_studio.methods.ecaml.features import Features, some
 from fgvc_studio.methods.ecaml.learner import SCORE, EcamlLearner, embedded
-from fgvc_studio.methods.ecaml.model import EcamlNetwork
-from fgvc_studio.methods.ecaml.start import Start, discriminants, start
+from fgvc_studio.methods.ecaml.model import EcamlNetwork, rebuilt, with_own_tail
+from fgvc_studio.methods.ecaml.start import at_start, discriminants, start
 from fgvc_studio.methods.loop import Loop, Rows
 from fgvc_studio.methods.runtime import Runtime
 from fgvc_studio.vision.backbones import Backbone
@@ -77,7 +76,7 @@ class EcamlTrainer:
         save_every: float = 60.0,
     ) -> None:
         rows = learned_rows(labels)
-        self.labels = labels[rows]
+        self.labels, self._rows, self._enough = labels[rows], rows, False
         named = np.unique(labels[labels > 0])
         self.left_out = np.setdiff1d(named, self.labels)
         self.config, self.backbone = config, backbone
@@ -86,7 +85,7 @@ class EcamlTrainer:
         self.split: Split = cut(backbone, config.train, pooled=True)
         CategorySampler(self.labels, config.per_category, config.categories_per_batch, seed, 1)
         self.features = Features(
-            config, self.split, _some(pictures, rows), cache, self.runtime, seed, threads
+            config, self.split, some(pictures, rows), cache, self.runtime, seed, threads
         )
         self._save_every = save_every
         self.parts = self._parted(np.arange(len(rows)))
@@ -99,7 +98,7 @@ class EcamlTrainer:
     @property
     def skipped(self) -> list[Skipped]:
         """Pictures that could not be read."""
-        return self.features.skipped
+        return self.features.views.skipped
 
     @property
     def dim(self) -> int:
@@ -111,12 +110,11 @@ class EcamlTrainer:
     @property
     def estimate(self) -> dict[str, int]:
         """What the expert is told before the start; sizes in bytes."""
-        cache, labels = self.features.cache, self.labels
+        labels, c = self.labels, self.config
         return {
-            "items": len(labels),
-            "views_per_item": sum(kind.views for kind in cache.kinds.values()),
-            "cache_bytes": cache.total_bytes,
-            "cache_bytes_to_write": cache.needed_bytes,
+            **self.features.views.estimate,
+            "steps": c.looks * c.steps_per_look * len(self._phases()),
+            "batch": c.per_category * min(c.categories_per_batch, len(np.unique(labels))),
             "categories": len(np.unique(labels)),
             "categories_left_out": len(self.left_out),
             "categories_hidden": len(np.unique(labels[self.parts.hidden])),
@@ -141,8 +139,8 @@ class EcamlTrainer:
 
     def prepare(self) -> Iterator[Progress]:
         """Fill the view cache, going on where it was; may be left after any report."""
-        yield from self.features.prepare()
-        self.parts = self._parted(self.features.readable())
+        yield from self.features.views.fill()
+        self.parts = self._parted(self.features.views.readable())
         diagnostics.least_items(len(self.parts.learned))
 
     def steps(self) -> Iterator[StepReport]:
@@ -155,22 +153,37 @@ class EcamlTrainer:
         """
         if self.runtime.main:
             self.folder.mkdir(parents=True, exist_ok=True)
-            embedder.write_config(self.folder, self.config, self.backbone)
+            checkpoints.write_config(self.folder, "ecaml", self.config, self.backbone)
         kept: Mapping[str, Any] = {}
         if (self.folder / RESUME).is_file():
             kept = checkpoints.load_state(self.folder / RESUME)
             self.results = dict(kept["results"])
-        planned = plan.phases(self._resolved(plan.FINAL), self.seed, hidden=self._hides)
+        planned = self._phases()
         each = self.config.looks * self.config.steps_per_look
         done = 0
         for turn, phase in enumerate(planned):
+            if self._enough and (plan.TRAINED in self.results or phase.is_search):
+                continue
             if phase.name not in self.results:
                 state = kept.get("loop") if kept.get("phase") == phase.name else None
                 for report in self._train(phase, state):
                     total = done + report.total + each * (len(planned) - turn - 1)
                     yield dataclasses.replace(report, step=done + report.step, total=total)
+                if self._enough and phase.name == plan.PLAIN:
+                    continue  # half a training is nothing to compare with
                 self._conclude(phase)
             done += int(self.results[phase.name]["steps"])
+
+    def enough(self) -> None:
+        """End with the best so far, after the first look at the latest."""
+        self._enough = True
+
+    def sample(self, count: int = 1000) -> tuple[Rows, Tensor]:
+        """Rows of a fixed sample and their present embeddings (n, E), for a live map."""
+        assert self.learner is not None
+        draw = np.random.default_rng(self.seed).permutation(self.parts.everyone)
+        chosen = np.sort(draw[:count])
+        return self._rows[chosen], self.learner.embed(self.features.clean(chosen))
 
     def save(self) -> None:
         """Keep a checkpoint now."""
@@ -179,11 +192,11 @@ class EcamlTrainer:
 
     def finish(self) -> embedder.EcamlEmbedder:
         """Keep the metric and its read-out, and give it for use."""
-        if self.learner is None or not self.results:
+        last = self.results.get(plan.FINAL) or self.results.get(plan.TRAINED)
+        if last is None:
             raise RuntimeError("nothing was trained")
-        last = self.results.get(plan.FINAL) or self.results[plan.TRAINED]
-        self.network = self.learner.network
-        self.network.load_state_dict(last["network"])
+        self.network = rebuilt(with_own_tail(self.split, self.runtime.device), last["network"])
+        self.network.to(self.runtime.device)
         self._scored = self._spaces()
         if self.runtime.main:
             embedder.save(self.folder, self.network, self.config, self.backbone)
@@ -199,7 +212,7 @@ class EcamlTrainer:
 
     def drop_cache(self) -> None:
         """Delete the views of this run."""
-        self.features.drop()
+        self.features.views.drop()
 
     # ---- one training ----------------------------------------------------------------------
     def _train(self, phase: plan.Phase, kept: Mapping[str, Any] | None) -> Iterator[StepReport]:
@@ -241,7 +254,10 @@ class EcamlTrainer:
         )
         if kept is not None:
             self.loop.load(kept)
-        yield from self.loop.steps()
+        for report in self.loop.steps():
+            yield report
+            if self._enough and self.learner.best:
+                break
         if phase.hides:
             self.results[phase.name] = {"start": first}
 
@@ -264,8 +280,7 @@ class EcamlTrainer:
 
     def _network(self, config: EcamlConfig, rows: Rows, seed: int, batch: int) -> EcamlNetwork:
         """A network at step 0, with a tail of its own."""
-        split = dataclasses.replace(self.split, rest=copy.deepcopy(self.split.rest))
-        split.rest.to(self.runtime.device)
+        split = with_own_tail(self.split, self.runtime.device)
         if split.train == "all" and batch // self.runtime.world >= _LIVE_NORMS_FROM:
             split.rest.live_norms = True
         made = start(config, self._pooled(rows), self.labels[rows], self._all_pooled(), seed)
@@ -282,6 +297,9 @@ class EcamlTrainer:
         return {SCORE: found.mean("map@r"), "hidden_recall@1": found.mean("recall@1")}
 
     # ---- parts of the plan -----------------------------------------------------------------
+    def _phases(self) -> list[plan.Phase]:
+        return plan.phases(self._resolved(plan.FINAL), self.seed, hidden=self._hides)
+
     @property
     def _hides(self) -> bool:
         return len(self.parts.hidden) > 0
@@ -351,7 +369,7 @@ class EcamlTrainer:
             names = self.labels[parts.learned]
             dims = len(np.unique(names)) - 1
             made = discriminants(self._pooled(parts.learned), names, self._all_pooled(), dims)
-            found["lda"] = _at_start(made, before)
+            found["lda"] = at_start(made, before)
         if plan.PLAIN in self.results:
             found["plain"] = self.results[plan.PLAIN]["vectors"]
         return {name: readout.scores(v.numpy(), labels) for name, v in found.items()}
@@ -375,17 +393,3 @@ class EcamlTrainer:
                 name: r["score"] for name, r in self.results.items() if r["score"] is not None
             }
         return told
-
-
-def _at_start(made: Start, pooled: Tensor) -> Tensor:
-    """Embeddings (n, E) of a start without a trunk."""
-    features = made.whitening(pooled) if made.whitening is not None else pooled
-    return F.normalize(features @ made.weight.T + made.bias, dim=1)
-
-
-def _some(pictures: Pictures, rows: Rows) -> Pictures:
-    return Pictures(
-        [pictures.paths[row] for row in rows],
-        [pictures.boxes[row] for row in rows],
-        [pictures.fingerprints[row] for row in rows],
-    )

@@ -137,13 +137,8 @@ class Bundle:
         return int(prototype)
 
 
-def read(folder: Path, category_ids: Ints | None = None) -> Bundle:
+def read(folder: Path) -> Bundle:
     """Read the bundle of a finished run.
-
-    Parameters
-    ----------
-    category_ids : ndarray (C,) int64, optional
-        Used when the model does not know the categories of its classes.
 
     Raises
     ------
@@ -156,21 +151,17 @@ def read(folder: Path, category_ids: Ints | None = None) -> Bundle:
     try:
         facts = json.loads((folder / FACTS).read_text("utf-8"))
         data = (folder / MODEL).read_bytes()
-        return _bundle(folder, facts, data, load_tensors(data), category_ids)
+        return _bundle(folder, facts, data, load_tensors(data))
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise UserError(
             f"The model of the run {folder.name} cannot be read.", "Train again."
         ) from error
 
 
-def _bundle(
-    folder: Path, facts: dict[str, Any], data: bytes, tensors: dict[str, Any], ids: Ints | None
-) -> Bundle:
+def _bundle(folder: Path, facts: dict[str, Any], data: bytes, tensors: dict[str, Any]) -> Bundle:
     vectors = np.concatenate([tensors[_KEY.format(b, "prototypes")] for b in BRANCHES])
     weights = [tensors[_KEY.format(b, "last")] * tensors[_KEY.format(b, "on")] for b in BRANCHES]
-    own = np.array(facts.get("category_ids", ()), np.int64)
-    if not len(own):
-        own = np.arange(1, len(facts["names"]) + 1) if ids is None else np.asarray(ids, np.int64)
+    own = np.array(facts["category_ids"], np.int64)
     if len(own) != len(facts["names"]):
         raise ValueError("categories")
     entries = sorted(

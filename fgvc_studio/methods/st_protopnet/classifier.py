@@ -25,7 +25,7 @@ from fgvc_studio.methods.st_protopnet.projection import Patch, Projected
 from fgvc_studio.vision.backbones import Backbone
 from fgvc_studio.vision.split import Split, cut
 
-MODEL, FACTS, CONFIG = "model.safetensors", "model.json", "config.json"
+MODEL, FACTS = "model.safetensors", "model.json"
 FORMAT = 1
 PASSES, SIGMA = 10, 0.2
 """Noisy passes of SmoothGrad, and their deviation as a part of the values' range."""
@@ -214,6 +214,11 @@ class Classifier:
             out = self.model.net(self._inputs(batch))
         return {name: out[name].scores.cpu().numpy() for name in BRANCHES}
 
+    def maps(self, batch: Images) -> Tensor:
+        """Images (n, 3, H, W) -> the body's maps (n, Cin, h, w)."""
+        found: Tensor = self.model.net.maps(self._inputs(batch))
+        return found
+
     def judge(self, scores: Mapping[str, NDArray[np.float32]]) -> Prediction:
         """The prediction from scores, so that switching prototypes needs no images again."""
         logits = self.logits(scores)
@@ -301,12 +306,6 @@ class Classifier:
         return found
 
 
-def write_config(folder: Path, config: StProtoConfig, backbone: Backbone) -> None:
-    """Keep the configuration of a run."""
-    facts = {"method": "st_protopnet", "backbone": backbone.name, "key": backbone.key}
-    checkpoints.write_json(folder / CONFIG, {**facts, "config": asdict(config)})
-
-
 def load(folder: Path, backbone: Backbone) -> Classifier:
     """The classifier of a finished run.
 
@@ -339,17 +338,12 @@ def load(folder: Path, backbone: Backbone) -> Classifier:
     split = cut(backbone, config.train)
     net = network(split, shape, config.variant, config.map_upsample)
     state = checkpoints.load_state(folder / MODEL)
-    try:
+    with checkpoints.fitting(folder, backbone):
         if facts["backbone"]["key"] != backbone.key:
             raise KeyError("backbone")
         missing, extra = net.load_state_dict(state["net"], strict=False)
         if extra or any(config.train != "head" or not m.startswith("body.") for m in missing):
             raise KeyError("weights")
-    except (KeyError, RuntimeError) as error:
-        raise UserError(
-            f"The model of the run {folder.name} does not fit {backbone.name}.",
-            "Use the backbone of that run.",
-        ) from error
     model = Model(
         net, config, names, table, fingerprints, calibration, facts["evaluation"],
         facts["backbone"], **rows,

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from fgvc_studio.methods.config import param
 
 PRESETS = ("quick", "full")
+LEAST_DIM, MOST_DIM = 64, 128
+"""Bounds of a prototype's length where it follows the number of categories."""
 HEAD_ABOVE = 10_000
 """Items above which the quick preset trains the head only."""
+HEAD_EPOCHS = 4
+"""Of the quick preset where only the head trains: from its start values it then only overfits."""
 FEW = 15
 """Training images of the smallest class below which a class gets `FEW_PROTOTYPES`."""
 FEW_PROTOTYPES = 3
@@ -41,6 +45,11 @@ class StProtoConfig:
     refit: bool = param(
         False, "Train on the validation images too, with exactly last_layer_epochs."
     )
+    final_fit: str = param(
+        "auto",
+        "Choose on validation, then train on these images too; auto: where there is a split val.",
+        choices=("auto", "yes", "no"),
+    )
     batch: int = param(64, "Images per step and process.", low=1, high=4096)
     lr_tail: float = param(1e-4, "Learning rate of the backbone's part.", low=0, high=1)
     lr_add_on: float = param(3e-3, "Learning rate of the add-on layers.", low=0, high=1)
@@ -61,14 +70,26 @@ class StProtoConfig:
         symbol="K",
         basic=True,
     )
-    dim: int = param(64, "Length of a prototype.", low=1, high=4096, symbol="D")
+    dim: int = param(
+        0,
+        "Length of a prototype; 0 takes one less than there are categories, from 64 to 128.",
+        low=0,
+        high=4096,
+        symbol="D",
+    )
     map_upsample: int = param(1, "Enlargement of the maps.", low=1, high=4)
     add_on_init: str = param(
-        "pca",
-        "Start of the add-on layers.",
+        "lda",
+        "Start of the add-on layers: directions that vary most, that tell categories apart, or "
+        "random ones.",
         choices=("pca", "lda", "kaiming"),
     )
-    proto_init: str = param("kmeans", "Start of the prototypes.", choices=("kmeans", "uniform"))
+    proto_init: str = param(
+        "typical",
+        "Start of the prototypes: k-means over the cells most typical of a category, over all its "
+        "cells, or random.",
+        choices=("typical", "kmeans", "uniform"),
+    )
     cluster: float = param(0.8, "Pull of an image to its nearest own prototype.", low=0, high=100)
     separation_trivial: float = param(0.08, "Push from other classes, trivial.", low=0, high=100)
     separation_support: float = param(0.48, "Push from other classes, support.", low=0, high=100)
@@ -118,4 +139,7 @@ def preset(name: str, items: int, train: str | None = None) -> StProtoConfig:
             decay="step",
             map_upsample=2,
         )
-    return StProtoConfig(train=train or ("head" if items > HEAD_ABOVE else "last-stage"))
+    train = train or ("head" if items > HEAD_ABOVE else "last-stage")
+    if train == "head":
+        return StProtoConfig(train=train, epochs=HEAD_EPOCHS)
+    return StProtoConfig(train=train)

@@ -16,7 +16,9 @@ from fgvc_studio.methods.st_protopnet.config import (
     FEW,
     FEW_PROTOTYPES,
     IMBALANCE,
+    LEAST_DIM,
     LEAST_IMAGES,
+    MOST_DIM,
     StProtoConfig,
 )
 
@@ -50,13 +52,18 @@ class Labels:
 
 
 def labels_of(material: Material) -> Labels:
-    """The labels of a run; classes in the order of their categories' ids."""
-    categories = np.unique(material.categories[material.categories > 0])
-    places = np.searchsorted(categories, material.categories)
+    """The labels of a run; classes in the order of their categories' ids.
+
+    Categories with too few images, or with all of them in the split val, are left out.
+    """
+    given, validation = material.categories, np.asarray(material.splits == Split.VAL)
+    names, counts = np.unique(given[given > 0], return_counts=True)
+    categories = names[(counts >= LEAST_IMAGES) & np.isin(names, given[~validation])]
+    known = np.isin(given, categories)
     return Labels(
-        np.where(material.categories > 0, places, -1).astype(np.int64),
+        np.where(known, np.searchsorted(categories, given), -1).astype(np.int64),
         tuple(material.names[int(c)] for c in categories),
-        np.asarray(material.splits == Split.VAL),
+        validation & known,
         material.hashes.tolist(),
         tuple(categories.tolist()),
     )
@@ -126,6 +133,11 @@ def per_class(config: StProtoConfig, classes: NDArray[np.int64]) -> int:
     if config.prototypes:
         return config.prototypes
     return FEW_PROTOTYPES if np.bincount(classes).min() < FEW else _PROTOTYPES
+
+
+def length(config: StProtoConfig, classes: int) -> int:
+    """Length of a prototype for so many classes."""
+    return config.dim or min(MOST_DIM, max(LEAST_DIM, classes - 1))
 
 
 def evenly(config: StProtoConfig, classes: NDArray[np.int64]) -> bool:

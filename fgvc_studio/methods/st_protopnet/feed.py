@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fgvc_studio.methods.loop import Rows
 from fgvc_studio.methods.st_protopnet.views import TURNED
+from fgvc_studio.vision.split import laid_out
 from fgvc_studio.vision.view_cache import ViewCache
 from fgvc_studio.vision.views import CLEAN, ViewMaker
 
@@ -35,7 +36,7 @@ class Feed:
         """The first stored view of a kind, (n, ...) float32."""
         first = np.zeros((len(rows), 1), np.int64)
         found = torch.from_numpy(self._cache.read(kind, rows, first)[0])
-        return found.to(self._device).float()
+        return laid_out(found.to(self._device).float())
 
     def drawn(self, rows: Rows, chosen: Tensor, step: int) -> Tensor:
         """A random view of each picture.
@@ -57,7 +58,7 @@ class Feed:
                 parts.append((at, self._cache.read(kind, rows[at], views)[0]))
         order = np.argsort(np.concatenate([at for at, _ in parts]))
         found = torch.from_numpy(np.concatenate([part for _, part in parts])[order])
-        return found.to(self._device).float()
+        return laid_out(found.to(self._device).float())
 
     def _made(self, maker: ViewMaker, rows: Rows, step: int) -> Tensor:
         """New views; the clean one of a picture that has become unreadable."""
@@ -69,4 +70,4 @@ class Feed:
         if len(lost):
             made.update(zip(lost.tolist(), self.clean(lost).cpu().numpy(), strict=True))
         stacked = torch.from_numpy(np.stack([made[int(row)] for row in rows])).to(self._device)
-        return stacked.contiguous(memory_format=torch.channels_last)
+        return laid_out(stacked)

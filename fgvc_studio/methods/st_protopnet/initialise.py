@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -16,6 +16,10 @@ from fgvc_studio.methods.st_protopnet.model import Branch, StProtoNet
 
 Fetch = Callable[[NDArray[np.int64]], Tensor]
 SHRINKAGE = 0.3
+FAINT = 0.3
+"""Spread, beside that of a discriminant's directions, of those it is filled up with."""
+TYPICAL = 0.2
+"""Part of an image's cells that are taken for typical."""
 _CHUNK = 32
 _MOST_IMAGES = 4000
 _MOST_PER_CLASS = 200
@@ -40,19 +44,20 @@ def start(
     add_on : str
         ``pca``, ``lda`` or ``kaiming`` (as the network was made).
     prototypes : str
-        ``kmeans`` or ``uniform`` (as the network was made).
+        ``typical``, ``kmeans`` or ``uniform`` (as the network was made).
     """
     net.eval()
     if add_on != "kaiming":
         mean, covariance, pooled, rows = _moments(net, fetch, len(classes), seed)
         directions = _principal(covariance, net.shape.dim)
         if add_on == "lda":
-            directions = _discriminant(pooled, classes[rows], directions)
+            directions = _discriminant(covariance.cpu().numpy(), pooled, classes[rows], directions)
         for name in BRANCHES:
             _set_add_on(net.branch(name), directions, mean)
-    if prototypes == "kmeans":
+    if prototypes != "uniform":
+        centres = _centres(net, fetch, classes) if prototypes == "typical" else {}
         for c in range(net.shape.classes):
-            _set_prototypes(net, fetch, np.flatnonzero(classes == c), c, seed)
+            _set_prototypes(net, fetch, np.flatnonzero(classes == c), c, seed, centres)
     net.renormalise()
 
 
@@ -86,24 +91,41 @@ def _principal(covariance: Tensor, dim: int) -> Tensor:
     return directions
 
 
-def _discriminant(pooled: NDArray[np.float64], classes: NDArray[np.int64], rest: Tensor) -> Tensor:
-    """Leading directions of the shrunken linear discriminant, filled up from `rest`."""
+def _discriminant(
+    covariance: NDArray[np.float64],
+    pooled: NDArray[np.float64],
+    classes: NDArray[np.int64],
+    rest: Tensor,
+) -> Tensor:
+    """Leading directions of a shrunken linear discriminant, faintly filled up from `rest`.
+
+    What varies within classes is the mean of two covariances of equal trace: that of pooled
+    features and that of single cells, since prototypes are compared with cells.
+
+    Parameters
+    ----------
+    covariance : ndarray (Cin, Cin)
+        Of all cells.
+    """
     from scipy.linalg import eigh
 
-    means = np.stack([pooled[classes == c].mean(0) for c in np.unique(classes)])
-    inner = pooled - means[np.unique(classes, return_inverse=True)[1]]
-    within = inner.T @ inner / len(inner)
-    even = np.trace(within) / len(within) * np.eye(len(within))
+    _, number, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    means = np.stack([pooled[number == c].mean(0) for c in range(len(counts))])
+    inner = pooled - means[number]
     outer = means - means.mean(0)
+    of_pooled = inner.T @ inner / len(inner)
+    between = means - pooled.mean(0)
+    of_cells = covariance - (between.T * (counts / len(pooled))) @ between
+    within = sum(part / max(np.trace(part), 1e-12) for part in (of_pooled, of_cells))
+    even = np.trace(within) / len(within) * np.eye(len(within))
+    within = (1 - SHRINKAGE) * within + SHRINKAGE * even + 1e-9 * np.eye(len(within))
     width = min(len(rest), len(means) - 1, len(within))
-    values = eigh(
-        outer.T @ outer,
-        (1 - SHRINKAGE) * within + SHRINKAGE * even + 1e-9 * np.eye(len(within)),
-        subset_by_index=(len(within) - width, len(within) - 1),
-    )[1]
-    found = torch.from_numpy(np.ascontiguousarray(values.T[::-1]))
-    length = found.norm(dim=1).mean()
-    return torch.cat([found, rest[: len(rest) - width] * length])
+    last = len(within) - 1
+    values = eigh(outer.T @ outer, within, subset_by_index=(last + 1 - width, last))[1]
+    found = torch.from_numpy(values.T[::-1].copy())
+    more = rest[: len(rest) - width]
+    spread = torch.einsum("kd,de,ke->k", more, torch.from_numpy(within), more).rsqrt()
+    return torch.cat([found, FAINT * spread[:, None] * more])
 
 
 def _set_add_on(branch: Branch, directions: Tensor, mean: Tensor) -> None:
@@ -121,10 +143,38 @@ def _set_add_on(branch: Branch, directions: Tensor, mean: Tensor) -> None:
     branch.second.bias.zero_()
 
 
+def _centres(net: StProtoNet, fetch: Fetch, classes: NDArray[np.int64]) -> dict[str, Tensor]:
+    """Branch -> unit mean of the unit mean add-on features of each class, (C, D)."""
+    sums = {name: torch.zeros(net.shape.classes, net.shape.dim) for name in BRANCHES}
+    for at in range(0, len(classes), _CHUNK):
+        rows = np.arange(at, min(at + _CHUNK, len(classes)))
+        maps = net.maps(fetch(rows))
+        for name in BRANCHES:
+            units = F.normalize(net.branch(name).features(maps).mean((2, 3)), dim=1).cpu()
+            sums[name].index_add_(0, torch.from_numpy(classes[rows]), units)
+    return {name: F.normalize(s, dim=1) for name, s in sums.items()}
+
+
+def _typical(cells: Tensor, centre: Tensor) -> Tensor:
+    """Of unit cells (n, D, T) the share of each image that is nearest to a centre, (m, D)."""
+    count = max(1, round(TYPICAL * cells.shape[2]))
+    near = torch.einsum("ndt,d->nt", cells, centre).topk(count, dim=1).indices
+    picked = cells.gather(2, near[:, None].expand(-1, cells.shape[1], -1))
+    return picked.transpose(0, 1).flatten(1).T
+
+
 def _set_prototypes(
-    net: StProtoNet, fetch: Fetch, mine: NDArray[np.int64], c: int, seed: int
+    net: StProtoNet,
+    fetch: Fetch,
+    mine: NDArray[np.int64],
+    c: int,
+    seed: int,
+    centres: Mapping[str, Tensor],
 ) -> None:
-    """Centres of k-means on the unit add-on features of a class's cells, per branch."""
+    """Centres of k-means on the unit add-on features of a class's cells, per branch.
+
+    With `centres` (branch -> (C, D)) only cells typical of the class count.
+    """
     from sklearn.cluster import KMeans
 
     k = net.shape.per_class
@@ -135,7 +185,11 @@ def _set_prototypes(
         maps = net.maps(fetch(mine[at : at + _CHUNK]))
         for name in BRANCHES:
             z = F.normalize(net.branch(name).features(maps), dim=1)
-            cells[name].append(z.transpose(0, 1).flatten(1).T.cpu())
+            z = z.flatten(2).cpu()
+            if centres:
+                cells[name].append(_typical(z, centres[name][c]))
+            else:
+                cells[name].append(z.transpose(0, 1).flatten(1).T)
     for name in BRANCHES:
         found = torch.cat(cells[name]).numpy()
         if len(found) < k:

@@ -79,11 +79,17 @@ class Branch(nn.Module):
         """Add-on maps (B, D, H, W) -> cosines with every prototype (B, P, H, W)."""
         return self._products(F.normalize(features, dim=1))
 
-    def similarities(self, features: Tensor) -> Tensor:
-        """The map (B, P, H, W) whose maxima are the scores."""
+    def similarities(self, features: Tensor, prototypes: Tensor | None = None) -> Tensor:
+        """The map (B, P, H, W) whose maxima are the scores.
+
+        Parameters
+        ----------
+        prototypes : Tensor (P, D), optional
+            Others than the branch's own.
+        """
         if self.variant == "cropped":
-            return self._products(features)
-        return self.cosines(features).relu()
+            return self._products(features, prototypes)
+        return self._products(F.normalize(features, dim=1), prototypes).relu()
 
     def forward(self, maps: Tensor) -> BranchOut:
         """Body's maps (B, Cin, h, w) -> logits, scores and largest cosines."""
@@ -114,8 +120,9 @@ class Branch(nn.Module):
         """Parameters of the add-on layers."""
         return [*self.first.parameters(), *self.second.parameters()]
 
-    def _products(self, features: Tensor) -> Tensor:
-        units = F.normalize(self.prototypes.float(), dim=1)
+    def _products(self, features: Tensor, prototypes: Tensor | None = None) -> Tensor:
+        chosen = self.prototypes if prototypes is None else prototypes
+        units = F.normalize(chosen.float(), dim=1)
         return torch.einsum("pd,bdhw->bphw", units, features)
 
 

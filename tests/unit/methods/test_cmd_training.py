@@ -90,7 +90,7 @@ def test_it_learns_one_batch(backbone, pictures, runtime, tmp_path):
     )
     made = trainer(config, backbone, pictures, tmp_path / "run", runtime)
     made.split = dataclasses.replace(made.split, rest=Rest())
-    shape = (9, made.split.dim, 1, 1)
+    shape = (9, made.dim, 1, 1)
     objects = 3 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
     def fetch(rows, large, small, step):  # two noisy looks at nine clearly different things
@@ -126,7 +126,7 @@ def test_the_kept_model_gives_the_teachers_embeddings(train, backbone, pictures,
     assert attention.shape == (2, 1, 1)
     assert attention.dtype == np.float16
     np.testing.assert_allclose(attention.sum((1, 2)), 1, atol=1e-2)
-    assert after.features(batch).shape == (2, made.split.dim, 1, 1)
+    assert after.features(batch).shape == (2, made.dim, 1, 1)
 
 
 def test_training_leaves_the_backbone_as_it_was(backbone, pictures, runtime, tmp_path):

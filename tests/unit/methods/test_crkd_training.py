@@ -152,17 +152,9 @@ def test_a_finished_run_can_be_loaded_and_predicts(backbone, pile, runtime, tmp_
     assert predicted.max() < 5
     made.drop_cache()
     assert not made.cache.folder.exists()
-    (tmp_path / "run" / discovery.CONFIG).unlink()
+    (tmp_path / "run" / "config.json").unlink()
     with pytest.raises(UserError, match="settings"):
         discovery.load(tmp_path / "run", backbone)
-
-
-def test_a_resumed_run_goes_on_with_the_labels_of_its_start(backbone, pile, runtime, tmp_path):
-    run(trainer(TINY, backbone, pile, tmp_path / "run", runtime), steps=1)
-    changed_since = np.where(LABELS == 7, -1, LABELS)
-    again = trainer(TINY, backbone, pile, tmp_path / "run", runtime, labels=changed_since)
-    assert again.classes.tolist() == [5, 7, 9]
-    assert np.array_equal(again.stages.material.labels < 0, LABELS < 0)
 
 
 def test_unreadable_pictures_are_left_out(backbone, pile, runtime, tmp_path):

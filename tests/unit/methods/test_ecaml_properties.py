@@ -201,7 +201,7 @@ def test_rows_have_length_1_at_the_start(backbone, world, init):
 def test_what_is_left_open_is_chosen():
     quick = resolved(preset("quick", 100), 54)
     assert (quick.init, quick.dim, quick.confusion, quick.temperature) == ("lda", 48, 2.0, 0.3)
-    assert (quick.lr_trunk, quick.lr_head, quick.steps) == (3e-5, 1e-4, 800)
+    assert (quick.lr_trunk, quick.lr_head, quick.steps) == (3e-4, 1e-4, 400)
     tail = resolved(preset("quick", 100, "last-stage"), 54)
     assert (tail.confusion, tail.temperature, tail.lr_head, tail.steps) == (0.1, 0.1, 1e-4, 600)
     few = resolved(preset("quick", 100), 9)

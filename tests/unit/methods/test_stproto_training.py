@@ -277,7 +277,10 @@ def test_smooth_grad_looks_at_the_image(finished, data):
 
 
 def test_it_learns(backbone, data, runtime, tmp_path):
-    config = dataclasses.replace(TINY, epochs=60, batch=16, lr_add_on=0.03, lr_prototypes=0.03)
+    config = dataclasses.replace(
+        TINY, epochs=60, batch=16, lr_add_on=0.03, lr_prototypes=0.03, add_on_init="pca",
+        proto_init="kmeans",
+    )  # fmt: skip
     made = trainer(config, backbone, data, tmp_path / "run", runtime)
     key = "trivial_cross_entropy"
     values = [r.losses[key] for r in run(made) if key in r.losses]

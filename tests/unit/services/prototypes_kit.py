@@ -61,7 +61,7 @@ def train(studio, run_id=RUN, seed=0, **settings):
     from fgvc_studio.methods.st_protopnet.config import StProtoConfig
     from fgvc_studio.methods.st_protopnet.data import Labels
     from fgvc_studio.methods.st_protopnet.trainer import StProtoTrainer
-    from fgvc_studio.services.prototypes_open import backbone_of
+    from fgvc_studio.services import training_material
 
     config = StProtoConfig(
         **{
@@ -82,8 +82,8 @@ def train(studio, run_id=RUN, seed=0, **settings):
         created=time.time(), items=len(items), splits=("train", "val"),
         config=dataclasses.asdict(config),
     )  # fmt: skip
+    training_material.snapshot(studio, items, space).save(runs.folder(run_id))
     runs.save(run)
-    runs.save_items(run_id, items)
     labels = Labels(
         np.searchsorted(known, categories),
         tuple(studio.catalogue.name(int(c)) for c in known),
@@ -92,7 +92,7 @@ def train(studio, run_id=RUN, seed=0, **settings):
     )
     trainer = StProtoTrainer(
         config,
-        backbone_of(studio, space),
+        training_material.backbone_of(studio, space),
         run_pictures.of_items(studio, items),
         runs.folder(run_id),
         runs.views(run_id),

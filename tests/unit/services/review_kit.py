@@ -50,10 +50,10 @@ def review_studio(folder, known=3, novel=3, each=12, **facts):
     return studio, truth
 
 
-def found_of(truth, known=3, **facts):
+def found_of(truth, first=3, **facts):
     """The true novel groups as a discovery."""
-    items = np.flatnonzero(truth >= known) + 1
-    return Found("kmeans", "true groups", "blobs", items, (truth[items - 1] - known), **facts)
+    items = np.flatnonzero(truth >= first) + 1
+    return Found("kmeans", "true groups", "blobs", items, (truth[items - 1] - first), **facts)
 
 
 def decisions(studio):

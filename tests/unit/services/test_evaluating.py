@@ -9,7 +9,7 @@ from PIL import Image
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Box, LabelSource, NewImage, Progress, Split
-from fgvc_studio.services import evaluating
+from fgvc_studio.services import scoring
 from fgvc_studio.services.studio import Studio
 from fgvc_studio.vision import decode
 
@@ -233,7 +233,7 @@ def test_without_labels_there_is_nothing_to_score(made, categories):
 
 def test_many_queries_are_sampled(made, monkeypatch):
     studio, *_ = made
-    monkeypatch.setattr(evaluating, "QUERY_LIMIT", 30)
+    monkeypatch.setattr(scoring, "QUERY_LIMIT", 30)
     report, _ = drive(studio.evaluating.run("blobs", seed=3))
     assert report["metrics"]["knn10_weighted"]["n"] == 30
     assert report["items"] == 120

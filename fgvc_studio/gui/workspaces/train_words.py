@@ -1,0 +1,256 @@
+"""What numbers of runs are called, and which curves stand together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+from fgvc_studio.domain.runs import RunCard, RunState, TrainingRun
+from fgvc_studio.gui.models.run_history import Snapshot
+from fgvc_studio.gui.widgets.curve_figure import Curve, Panel
+
+_CONTEXT = "train"
+_ = QT_TRANSLATE_NOOP
+
+_NAMES = {
+    "total": _("train", "total"),
+    "image": _("train", "image to image (L_I)"),
+    "region": _("train", "region to region (L_R)"),
+    "inter_student": _("train", "regions to image, student (L_S)"),
+    "inter_teacher": _("train", "regions to image, teacher (L_T)"),
+    "target_entropy": _("train", "target entropy"),
+    "spread": _("train", "embedding spread"),
+    "rank": _("train", "directions in use (RankMe)"),
+    "attention_entropy": _("train", "attention entropy"),
+    "metric": _("train", "metric loss (L_M)"),
+    "log_energy": _("train", "confusion energy (log E)"),
+    "row_norm": _("train", "row norm loss"),
+    "row_length": _("train", "mean row norm"),
+    "mean_cosine": _("train", "mean cosine of pairs"),
+    "hidden_map@r": _("train", "mAP@R, hidden categories"),
+    "hidden_recall@1": _("train", "Recall@1, hidden categories"),
+}
+_METRICS = {
+    "knn10_weighted": _("train", "10 neighbours vote right"),
+    "recall@1": _("train", "Nearest neighbour right (Recall@1)"),
+    "recall@2": _("train", "Right one among 2 (Recall@2)"),
+    "recall@4": _("train", "Right one among 4 (Recall@4)"),
+    "recall@5": _("train", "Right one among 5 (Recall@5)"),
+    "recall@8": _("train", "Right one among 8 (Recall@8)"),
+    "map@r": _("train", "Order of the whole category (mAP@R)"),
+    "map": _("train", "Mean average precision (mAP)"),
+    "map@100": _("train", "mAP of the first 100"),
+    "r_precision": _("train", "R-precision"),
+    "linear_probe": _("train", "Linear classifier"),
+    "kmeans_accuracy": _("train", "k-means finds the categories"),
+    "kmeans_nmi": _("train", "k-means agreement (NMI)"),
+    "nmi": _("train", "k-means agreement (NMI)"),
+    "pairwise_f1": _("train", "k-means pairs (F1)"),
+    "colour_histogram_recall@1": _("train", "Colour alone (Recall@1)"),
+    "accuracy": _("train", "Named right"),
+    "balanced_accuracy": _("train", "Named right, mean over categories"),
+    "accuracy_trivial": _("train", "Named right, trivial prototypes"),
+    "accuracy_support": _("train", "Named right, support prototypes"),
+    "accuracy_before_projection": _("train", "Named right before projection"),
+    "ece": _("train", "Calibration error (lower is better)"),
+    "cluster_accuracy": _("train", "Items in the right cluster"),
+    "cluster_nmi": _("train", "Clusters agree (NMI)"),
+    "cluster_ari": _("train", "Clusters agree (ARI)"),
+    "accuracy_all": _("train", "Right, all items"),
+    "accuracy_seen": _("train", "Right, known categories"),
+    "accuracy_novel": _("train", "Right, new categories"),
+    "novel_categories": _("train", "New categories estimated"),
+}
+_SHARES = ("target_entropy", "spread", "attention_entropy", "mean_cosine")
+_HIDDEN = ("hidden_map@r", "hidden_recall@1")
+_LIMITS = {
+    "rank": (_("train", "alarm below"), 5.0),
+    "row_length": (_("train", "alarm below"), 0.5),
+}
+_SETTINGS = {
+    "train": _("train", "What is trained"),
+    "colour_matters": _("train", "Colour matters"),
+    "base": _("train", "Metric loss"),
+    "confusion": _("train", "Strength of the confusion"),
+    "hide": _("train", "Categories kept aside"),
+    "epochs": _("train", "Epochs"),
+    "lr": _("train", "Learning rate"),
+    "lr_tail": _("train", "Learning rate of the backbone"),
+    "lr_trunk": _("train", "Learning rate of the trunk"),
+    "lr_head": _("train", "Learning rate of the metric"),
+    "min_lr": _("train", "Learning rate at the end"),
+    "end": _("train", "Learning rate at the end"),
+    "inter": _("train", "Inter-level weight"),
+    "inter_grad": _("train", "Inter-level teaches"),
+    "init": _("train", "Start"),
+    "dim": _("train", "Length of the embedding"),
+    "per_category": _("train", "Items per category"),
+    "novel": _("train", "Number of new categories"),
+    "gate": _("train", "Gate for known categories"),
+}
+_CHOICES = {
+    "head": _("train", "adapter only (fast)"),
+    "last-stage": _("train", "last stage"),
+    "train.all": _("train", "everything (GPU)"),
+    "ntxent": _("train", "NT-Xent"),
+    "multisim": _("train", "Multi-Similarity"),
+    "npair": _("train", "N-pair"),
+    "lda": _("train", "discriminants"),
+    "pca": _("train", "principal components"),
+    "xavier": _("train", "random"),
+    "auto": _("train", "automatic"),
+}
+SHORT_NAMES = {
+    "cmd": _("train", "Embeddings without labels"),
+    "ecaml": _("train", "Teach it your eye"),
+    "crkd": _("train", "Discover new categories"),
+    "st-protopnet": _("train", "Classifier with prototypes"),
+}
+PURPOSES = {
+    "cmd": _(
+        "train",
+        "Learns from the photos alone which of them look alike. Needs no labels; best for a large "
+        "unnamed pile. Makes a new space for map and search.",
+    ),
+    "ecaml": _(
+        "train",
+        "Learns from the categories you named what you look at, and keeps some of them aside to "
+        "measure whether it helps with categories you have not named yet. Makes a new space.",
+    ),
+    "crkd": _(
+        "train",
+        "Groups the unlabelled items into proposed new categories, with the help of the known "
+        "ones. You judge the proposals in Discover.",
+    ),
+    "st-protopnet": _(
+        "train",
+        "Names items by comparing them with patches of your labelled photos, which you can judge "
+        "and forbid in Prototypes.",
+    ),
+}
+
+
+def tr(text: str) -> str:
+    """In the user's language."""
+    return QCoreApplication.translate(_CONTEXT, text)
+
+
+def short_name(method: str, title: str = "") -> str:
+    """What a method does, in three words."""
+    return tr(SHORT_NAMES[method]) if method in SHORT_NAMES else title or method
+
+
+def setting_titles() -> dict[str, str]:
+    """Names of settings in words."""
+    return {key: tr(text) for key, text in _SETTINGS.items()}
+
+
+def choice_words() -> dict[str, str]:
+    """Choices of settings in words."""
+    return {key: tr(text) for key, text in _CHOICES.items()}
+
+
+def name_of(key: str) -> str:
+    """A loss or a diagnostic in words."""
+    return tr(_NAMES[key]) if key in _NAMES else key.replace("_", " ")
+
+
+def metric_name(key: str) -> str:
+    """A metric of a card in words."""
+    base, _space, other = key.partition(" ")
+    found = tr(_METRICS[base]) if base in _METRICS else base.replace("_", " ")
+    return f"{found}, {other}" if other else found
+
+
+def state_words(run: TrainingRun, *, at_work: bool = False) -> str:
+    """Where a run stands."""
+    if at_work:
+        return tr("at work")
+    if run.state is RunState.RUNNING:
+        share = f" ({100 * run.step // run.total} %)" if run.total and run.step else ""
+        return tr("not finished") + share
+    return {
+        RunState.FINISHED: tr("finished"),
+        RunState.KEPT: tr("kept"),
+        RunState.DISCARDED: tr("discarded"),
+    }[run.state]
+
+
+def panels_of(found: Snapshot, lines: Mapping[str, tuple[tuple[str, float], ...]]) -> list[Panel]:
+    """Small pictures: losses, what is a share of 1, the hidden categories, and what is left.
+
+    Parameters
+    ----------
+    lines : mapping
+        Name of a diagnostic -> horizontal lines with a name.
+    """
+    panels = []
+    hidden = [n for n in _HIDDEN if n in found.diagnostics]
+    if hidden:
+        marks = tuple(mark for name in hidden for mark in lines.get(name, ()))
+        panels.append(_panel(tr("Categories it never saw"), found.diagnostics, hidden, marks))
+    losses = [n for n in found.losses if n not in _SHARES and n != "total"]
+    parts = losses or [n for n in found.losses if n == "total"]
+    ranges = {n: _range(found.losses[n][1]) for n in parts}
+    apart = len(parts) > 1 and max(ranges.values()) > 12 * max(1e-9, min(ranges.values()))
+    if apart:  # a loss of another size gets a picture of its own
+        large = [n for n in parts if ranges[n] > 0.2 * max(ranges.values())]
+        small = [n for n in parts if n not in large]
+        panels.append(_losses(tr("Losses"), found, large))
+        panels.append(_losses(tr("Small losses"), found, small))
+    elif parts:
+        panels.append(_losses(tr("Losses"), found, parts))
+    shares = [n for n in _SHARES if n in found.diagnostics]
+    if shares:
+        panels.append(_panel(tr("Health (0 to 1)"), found.diagnostics, shares, (), 0.0, 1.0))
+    for name in found.diagnostics:
+        if name not in (*shares, *hidden):
+            title, limit = name_of(name), _LIMITS.get(name)
+            marks = ((tr(limit[0]), limit[1]),) if limit else ()
+            marks += lines.get(name, ())
+            panels.append(_panel(title, found.diagnostics, [name], marks, 0.0))
+    return panels[:6]
+
+
+def _range(values: np.ndarray) -> float:
+    known = np.abs(values[~np.isnan(values)])
+    return float(np.median(known)) if len(known) else 0.0
+
+
+def _losses(title: str, found: Snapshot, names: list[str]) -> Panel:
+    order = list(found.losses)
+    curves = [Curve(name_of(n), *found.losses[n], order.index(n), smooth=True) for n in names]
+    return Panel(title, tuple(curves))
+
+
+def _panel(
+    title: str,
+    source: Mapping[str, Any],
+    names: list[str],
+    lines: tuple[tuple[str, float], ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+) -> Panel:
+    curves = tuple(Curve(name_of(n), *source[n], i) for i, n in enumerate(names))
+    if low == 0.0 and any(np.nanmin(c.y, initial=0.0) < 0 for c in curves):
+        low = None
+    return Panel(title, curves, low, high, lines)
+
+
+def share(value: float) -> str:
+    """A fraction as per cent; a dash for none."""
+    return "–" if math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def hidden_metric(
+    card: RunCard, name: str
+) -> tuple[Mapping[str, float], Mapping[str, float] | None] | None:
+    """(trained, frozen) of a metric on categories hidden from training; None without."""
+    for found in card.findings.values():
+        if name in found.metrics:
+            return found.metrics[name], found.baseline.get(name)
+    return None

@@ -1,0 +1,70 @@
+"""A fixed projection that several methods may start from. Ours, no part of a published method.
+
+What should not matter (the difference between views of one picture, or between pictures of one
+category) is made alike in all directions and counts little; the leading other directions stay.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SHRINKAGE = 0.3
+_LEAST = 1e-12
+
+
+class Whitening(nn.Module):
+    """Vectors or cells (..., d) -> (..., k); all zero until `set` or loaded.
+
+    Being affine it commutes with weighted means of cells.
+
+    Attributes
+    ----------
+    mean : Tensor (d,)
+    weight : Tensor (k, d)
+    """
+
+    mean: Tensor
+    weight: Tensor
+
+    def __init__(self, dim: int, out: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("weight", torch.zeros(out, dim))
+
+    def set(self, projection: tuple[Tensor, Tensor]) -> None:
+        """Take over the mean and the weight."""
+        self.mean.copy_(projection[0])
+        self.weight.copy_(projection[1])
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """(..., d) -> (..., k)."""
+        return F.linear(cells - self.mean, self.weight)
+
+
+def projection(
+    inner: Tensor, vectors: Tensor, out: int, shrinkage: float = SHRINKAGE
+) -> tuple[Tensor, Tensor]:
+    """Mean (d,) of the vectors and the projection (out, d), float32.
+
+    With S the covariance of `inner`, shrunken towards a multiple of the identity, the rows of the
+    projection are the leading principal directions of the vectors once S is the identity.
+
+    Parameters
+    ----------
+    inner : Tensor (m, d)
+        Differences that should not matter, around 0.
+    vectors : Tensor (n, d)
+        Where n is below `out`, the last directions say little.
+    """
+    inner, vectors = inner.double(), vectors.double()
+    within = inner.T @ inner / max(1, len(inner))
+    even = torch.eye(len(within), dtype=within.dtype, device=within.device)
+    even = within.diagonal().mean().clamp(min=_LEAST) * even
+    values, directions = torch.linalg.eigh((1 - shrinkage) * within + shrinkage * even)
+    whiten = directions * values.clamp(min=_LEAST).rsqrt()
+    mean = vectors.mean(0)
+    outer = (vectors - mean) @ whiten
+    leading = torch.linalg.eigh(outer.T @ outer).eigenvectors.flip(1)[:, :out]
+    return mean.float(), (whiten @ leading).T.float().contiguous()
