@@ -23,6 +23,8 @@ from fgvc_studio.services.growing import Audit, GrowSession
 Ids = NDArray[np.int64]
 _SLOT = "discover grow"
 _EXAMPLES = 40
+GUARD = 0.05
+"""Share of each other known category that may be swept up."""
 _seeds = itertools.count(1)
 
 
@@ -65,6 +67,7 @@ class GrowDesk(QObject):
             (pane.left, self.leave),
         ):
             signal.connect(act)
+        pane.guard_changed.connect(self._set_guard)
         pane.size_changed.connect(lambda _n: self._draw())
         context.selection.changed.connect(self._judge)
 
@@ -102,6 +105,7 @@ class GrowDesk(QObject):
         self._context.selection.clear()
         self._title = name or self._name(items)
         self._pane.show_waiting(self._title)
+        self._pane.guard.setChecked(False)
         self.changed.emit()
 
         def read(_ticket: Ticket) -> tuple[GrowSession, Ids]:
@@ -238,6 +242,29 @@ class GrowDesk(QObject):
         self._show_sample()
         self.changed.emit()
 
+    def _set_guard(self, on: bool) -> None:
+        """Propose only what can be no other known category; found in the background."""
+        session = self._session
+        if session is None or self._audit is None:
+            return
+        size, seed = self._pane.audit_size, next(_seeds)
+        self._context.tasks.submit(
+            _SLOT,
+            lambda _ticket: (session, session.audit(size, seed, guard=GUARD if on else 0.0)),
+            self._guarded,
+            self._unguarded,
+        )
+
+    def _guarded(self, answer: tuple[GrowSession, Audit]) -> None:
+        session, audit = answer
+        if session is self._session and self._audit is not None:
+            self._audit = audit
+            self._show_sample()
+
+    def _unguarded(self, error: UserError) -> None:
+        self._context.show_fault(error)
+        self._pane.guard.setChecked(False)
+
     def _draw(self) -> None:
         if self._audit is not None and self._session is not None:
             shrunk = len(self._audit.items) < len(self._session.proposed)
@@ -267,6 +294,7 @@ class GrowDesk(QObject):
                 "they are left out."
             ).format(k=len(self._shown), n=words.count(len(self._audit.items))),
         )
+        self._pane.guard.setEnabled(self._category > 0)
         self._judge()
 
     def _judge(self) -> None:
