@@ -77,9 +77,9 @@ class KnownQueue(QFrame):
             self.title.setText(self.tr("Place what is left"))
             self.text.setText(
                 self.tr(
-                    "Photos without a label, under the category that their named neighbours vote "
-                    "for, the surest first. Tick some to decide on them alone; each decision "
-                    "sharpens the next vote."
+                    "Photos without a label, under the category that most of their named "
+                    "neighbours have, the surest first. Tick some to decide on them alone; each "
+                    "decision sharpens the next vote."
                 )
             )
         else:

@@ -17,6 +17,8 @@ from fgvc_studio.services import placing
 
 Ids = NDArray[np.int64]
 _SLOT = "discover place"
+MAJORITY = 0.5
+"""Share of the vote from which an item is shown before the others."""
 
 
 class QueueDesk(QObject):
@@ -88,7 +90,10 @@ class QueueDesk(QObject):
             self._queue.set_queue(listing.waiting)
 
     def _vote(self) -> None:
-        """Where the items that are left likely belong, by what is named now."""
+        """Where the items that are left likely belong, by what is named now.
+
+        Those without a majority wait until there is nothing surer.
+        """
         studio, found = self._context.studio, self._desk.listing.discovery
         space = found.space if found and found.space else None
 
@@ -97,9 +102,11 @@ class QueueDesk(QObject):
                 page = placing.likely(studio, space=space)
             except UserError:  # nothing is left, or nothing named yet
                 return {}
-            return {
-                int(c): page.item_ids[page.category_ids == c] for c in np.unique(page.category_ids)
-            }
+            sure = page.confidence >= MAJORITY
+            if not sure.any():
+                sure[:] = True
+            items, categories = page.item_ids[sure], page.category_ids[sure]
+            return {int(c): items[categories == c] for c in np.unique(categories)}
 
         self._context.tasks.submit(_SLOT, read, self._voted, self._context.show_fault)
 
