@@ -72,12 +72,16 @@ class ActionSet(QObject):
         """Ask every condition again."""
         held = {name: bool(test()) for name, test in self._conditions.items()}
         for command in COMMANDS:
-            scope = "items" if command.scope == "grid" else command.scope
             self._actions[command.id].setEnabled(
                 command.id in self._handlers
-                and scope in self._live_scopes
+                and self.in_reach(command)
                 and held.get(command.when, False)
             )
+
+    def in_reach(self, command: Command) -> bool:
+        """Whether the page that the command belongs to is in front."""
+        scope = "items" if command.scope == "grid" else command.scope
+        return scope in self._live_scopes
 
     def run(self, command_id: str) -> bool:
         """Carry the command out as if its key was pressed; False when it cannot be used now."""

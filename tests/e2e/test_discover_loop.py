@@ -134,7 +134,7 @@ def test_review_every_act_and_all_of_it_undone(window, page, qtbot, monkeypatch,
     press(qtbot, window, Qt.Key.Key_M, SHIFT)
     assert len(page.desk.listing.clusters) == GROUPS + 1
     press(qtbot, window, Qt.Key.Key_M)
-    assert page.modes.mode == "merge", [t.text for t in window.toasts.toasts] + [page.table.chosen(), page.desk.current, page._page, str(page.desk.listing.clusters)]
+    assert page.modes.mode == "merge"
     press(qtbot, window, Qt.Key.Key_M)
     assert len(page.desk.listing.clusters) == GROUPS
 

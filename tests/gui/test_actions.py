@@ -51,6 +51,7 @@ class Window(QMainWindow):
             "back",
             "forward",
             "space",
+            "growable",
         ):
             self.commands.set_condition(name, lambda: True)
         for command in COMMANDS:

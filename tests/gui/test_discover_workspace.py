@@ -16,7 +16,7 @@ from fgvc_studio.gui.main_window import MainWindow
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 CTRL = Qt.KeyboardModifier.ControlModifier
 NONE = Qt.KeyboardModifier.NoModifier
-WAIT = 20_000
+WAIT = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -474,7 +474,7 @@ def test_start_page_counts_the_pools_and_the_expert_cuts(window, page, qtbot, tr
 def test_k_means_finds_groups_as_a_job_and_both_can_be_looked_at(window, page, qtbot):
     first = page.desk.listing.discovery.id
     page.bar.beside_wanted.emit("kmeans")
-    qtbot.waitUntil(lambda: not window.jobs.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not window.jobs.busy, timeout=240_000)
     assert window.jobs.jobs[-1].error is None
     assert window.jobs.jobs[-1].crash == ""
     qtbot.waitUntil(lambda: page.bar.discoveries.count() == 2, timeout=WAIT)
@@ -528,3 +528,46 @@ def test_everything_is_named_for_screen_readers(window, page):
         for widget in page.findChildren(kind):
             if widget.isVisible() and widget.parent() not in page.findChildren(QComboBox):
                 assert widget.accessibleName() or widget.placeholderText(), widget
+
+
+def test_parts_of_a_split_can_be_merged_again(window, page, qtbot):
+    first = page.desk.cluster()
+    press(qtbot, window, Qt.Key.Key_M, SHIFT)
+    press(qtbot, window, Qt.Key.Key_M, SHIFT)
+    parts = [c for c in page.desk.listing.clusters if c.id > NOVEL]
+    assert sum(c.size for c in parts) == first.size
+    other = next(c.id for c in parts if c.id != page.desk.current)
+    page.side.merge_requested.emit(other)
+    settle(qtbot, window)
+    assert page.modes.merge_bar.partner == other
+    press(qtbot, window, Qt.Key.Key_M)
+    assert page.desk.cluster().size == first.size
+    assert page.desk.current in {c.id for c in parts}
+
+
+def test_what_is_left_is_placed_by_category(window, page, qtbot, truth):
+    assert window.actions_.run("clusters.place")
+    settle(qtbot, window)
+    assert page._page == "known"
+    n = int((truth >= KNOWN).sum())
+    assert 0 < sum(len(ids) for ids in page.queue._queue.values()) <= n
+    target, items = page.queue.category, page.queue.acting()
+    press(qtbot, window, Qt.Key.Key_A)
+    assert set(category(window, items).tolist()) == {target}
+    left = np.concatenate(list(page.queue._queue.values()))
+    assert not np.isin(items, left).any()
+    press(qtbot, window, Qt.Key.Key_Escape)
+    assert page._page == "review"
+
+
+def test_what_is_named_in_browse_meanwhile_is_seen_on_return(window, page, qtbot):
+    items = page.desk.members[:3].copy()
+    window.go("go.browse")
+    settle(qtbot, window)
+    window.session.studio.labelling.label(items, 2)
+    settle(qtbot, window)
+    assert page.desk._stale
+    window.go("go.discover")
+    settle(qtbot, window)
+    assert not page.desk._stale
+    assert not np.isin(items, page.jobs.pool("unlabelled")).any()

@@ -70,6 +70,12 @@ def share(value: float) -> str:
     return "1.0" if value >= 0.995 else f"{value:.2f}".lstrip("0")
 
 
+def abbreviated(name: str) -> str:
+    """A name of two or more words with the first as an initial: ``P. machaon``."""
+    first, space, rest = name.partition(" ")
+    return f"{first[0]}. {rest}" if space and len(first) > 2 and rest[:1].islower() else name
+
+
 class ClusterModel(QAbstractTableModel):
     """The clusters that pass the filter, in the wanted order.
 
@@ -210,9 +216,13 @@ class ClusterModel(QAbstractTableModel):
 
     def nearest_text(self, cluster: Cluster, most: int = 2) -> str:
         """``Papilio machaon .61, P. hospiton .22``."""
-        return ", ".join(
-            f"{self.category_name(n.category_id)} {share(n.share)}" for n in cluster.nearest[:most]
-        )
+        said, before = [], ""
+        for near in cluster.nearest[:most]:
+            name = self.category_name(near.category_id)
+            first = name.partition(" ")[0]
+            said.append(f"{abbreviated(name) if first == before else name} {share(near.share)}")
+            before = first
+        return ", ".join(said)
 
     def sentence(self, cluster: Cluster) -> str:
         """Everything about a cluster in lines, for the tool tip and screen readers."""

@@ -36,7 +36,7 @@ class ClusterHeader(QFrame):
         self.strike = CommandButton(actions["cluster.strike"], "")
         self.buttons = [
             CommandButton(actions["cluster.accept"], self.tr("Accept and name"), primary=True),
-            CommandButton(actions["cluster.known"], self.tr("Known...")),
+            CommandButton(actions["cluster.known"], self.tr("Send to...")),
             CommandButton(actions["cluster.merge"], self.tr("Merge")),
             CommandButton(actions["cluster.split"], self.tr("Split")),
             CommandButton(actions["cluster.undecided"], self.tr("Put off")),

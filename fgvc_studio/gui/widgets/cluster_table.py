@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 from PySide6.QtCore import QItemSelection, QPoint, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -37,6 +37,7 @@ _WIDTHS = {
     Column.STABILITY: 52,
     Column.PURITY: 66,
 }
+_NAME_WIDTH = 168
 
 
 class ClusterTable(QFrame):
@@ -57,6 +58,7 @@ class ClusterTable(QFrame):
         self.model = ClusterModel(category_name, self)
         self._current = 0
         self._filling = False
+        self._unknown: set[Column] = set()
         self.find = QLineEdit(placeholderText=self.tr("Find a cluster"))
         self.find.setClearButtonEnabled(True)
         self.find.setAccessibleName(self.tr("Find a cluster by name, likeness or warning"))
@@ -94,7 +96,7 @@ class ClusterTable(QFrame):
         chosen = self.chosen()
         self._filling = True
         self.model.set_clusters(clusters)
-        self._hide_unknown_columns()
+        self._choose_columns()
         self._filling = False
         self._restore(before, row, chosen)
         self._count()
@@ -151,13 +153,13 @@ class ClusterTable(QFrame):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
-            box.setMinimumContentsLength(8)
+            box.setMinimumContentsLength(6)
         row = QHBoxLayout()
         row.setContentsMargins(8, 8, 8, 6)
         row.setSpacing(6)
-        row.addWidget(self.find, 2)
-        row.addWidget(self.states, 1)
-        row.addWidget(self.order, 1)
+        row.addWidget(self.find, 3)
+        row.addWidget(self.states, 2)
+        row.addWidget(self.order, 2)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -276,15 +278,27 @@ class ClusterTable(QFrame):
             )
         )
 
-    def _hide_unknown_columns(self) -> None:
-        """A source without heads or stability needs no column of dashes."""
+    def _choose_columns(self) -> None:
+        """No column of dashes, and none that leaves the names no room."""
         rows = self.model.clusters
-        for column, values in (
-            (Column.AGREEMENT, [c.agreement for c in rows]),
-            (Column.STABILITY, [c.stability for c in rows]),
-            (Column.PURITY, [1.0 if c.purity or c.checked else np.nan for c in rows]),
-        ):
-            self.view.setColumnHidden(int(column), bool(rows) and bool(np.isnan(values).all()))
+        if rows:
+            known = {
+                Column.CONFIDENCE: [c.confidence for c in rows],
+                Column.AGREEMENT: [c.agreement for c in rows],
+                Column.STABILITY: [c.stability for c in rows],
+                Column.PURITY: [1.0 if c.purity or c.checked else np.nan for c in rows],
+            }
+            self._unknown = {c for c, values in known.items() if np.isnan(values).all()}
+        room = self.view.viewport().width() - _NAME_WIDTH - _WIDTHS[Column.SIZE]
+        for column in (Column.PURITY, Column.CONFIDENCE, Column.STABILITY, Column.AGREEMENT):
+            shown = column not in self._unknown and room >= _WIDTHS[column]
+            room -= _WIDTHS[column] if shown else 0
+            self.view.setColumnHidden(int(column), not shown)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Columns give way to the names, or come back."""
+        super().resizeEvent(event)
+        self._choose_columns()
 
 
 class _View(QTableView):

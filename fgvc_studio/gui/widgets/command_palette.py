@@ -100,7 +100,10 @@ class CommandPalette(QFrame):
                 break
 
     def entries(self, text: str) -> list[Entry]:
-        """Rows for `text`, best first; commands that cannot be used now come last."""
+        """Rows for `text`, best first; commands that cannot be used now come last.
+
+        Commands of pages that are not in front are left out.
+        """
         titles = [c.title.removesuffix("...") for c in COMMANDS]
         picked = best_matches(text, titles, len(COMMANDS)) if text.strip() else range(len(COMMANDS))
         rows = [
@@ -111,7 +114,7 @@ class CommandPalette(QFrame):
                 lambda c=COMMANDS[i].id: self._actions.run(c),
             )
             for i in picked
-            if COMMANDS[i].id != "app.palette"
+            if COMMANDS[i].id != "app.palette" and self._actions.in_reach(COMMANDS[i])
         ]
         rows = [r for r in rows if r.enabled] + [r for r in rows if not r.enabled]
         if text.strip() and self._categories:

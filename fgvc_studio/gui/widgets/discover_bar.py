@@ -19,6 +19,7 @@ class DiscoverBar(QWidget):
     beside_wanted = Signal(str)
     """Group the same items by this plain method."""
     known_wanted = Signal()
+    place_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,6 +41,7 @@ class DiscoverBar(QWidget):
             )
         self.beside.setMenu(self.menu)
         self.known = QPushButton()
+        self.left = QPushButton(self.tr("Place what is left"))
         self.progress = QLabel()
         self.progress.setProperty("role", "muted")
         row = QHBoxLayout(self)
@@ -49,6 +51,7 @@ class DiscoverBar(QWidget):
         row.addWidget(self.beside)
         row.addWidget(self.find)
         row.addWidget(self.known)
+        row.addWidget(self.left)
         row.addStretch(1)
         row.addWidget(self.progress)
         self.discoveries.activated.connect(
@@ -56,6 +59,7 @@ class DiscoverBar(QWidget):
         )
         self.find.clicked.connect(self.find_wanted)
         self.known.clicked.connect(self.known_wanted)
+        self.left.clicked.connect(self.place_wanted)
         self.set_discoveries([], 0)
         self.set_counts(0, 0, 0)
 
@@ -68,7 +72,7 @@ class DiscoverBar(QWidget):
             self.discoveries.addItem(text, discovery.id)
         self.discoveries.setCurrentIndex(self.discoveries.findData(current))
         self.discoveries.blockSignals(False)
-        for widget in (self.discoveries, self.beside):
+        for widget in (self.discoveries, self.beside, self.left):
             widget.setVisible(bool(found))
 
     def set_counts(self, looked_at: int, total: int, known: int) -> None:

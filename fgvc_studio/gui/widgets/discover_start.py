@@ -27,6 +27,7 @@ from fgvc_studio.domain.clusters import CountCurve
 from fgvc_studio.gui import words
 from fgvc_studio.gui.widgets.count_chart import CountChart
 from fgvc_studio.gui.widgets.inspector_parts import Heading
+from fgvc_studio.services.review_groups import GUIDES
 
 _WIDTH = 1040
 
@@ -83,6 +84,7 @@ class DiscoverStart(QScrollArea):
         self._curve: CountCurve | None = None
         self._busy = False
         self._embedded = True
+        self._offered = False
         self._preset_row = QWidget(self)
         self._preset_row.hide()
         self.title = QLabel(self.tr("Find groups nobody has named"))
@@ -151,6 +153,18 @@ class DiscoverStart(QScrollArea):
         for key, button in self.pools.items():
             button.setText(texts[key])
         self._allow()
+
+    def set_named(self, categories: int) -> None:
+        """Say how many categories are named; the first time this chooses the method to offer."""
+        guided = self.methods.get("guided")
+        enough = categories >= GUIDES
+        if guided is not None:
+            guided.setEnabled(enough)
+            if guided.isChecked() and not enough:
+                self.methods["umap-kmeans"].setChecked(True)
+        if not self._offered:
+            self._offered = True
+            self.methods["guided" if enough and guided else "umap-kmeans"].setChecked(True)
 
     def set_spaces(self, names: Sequence[str], default: str) -> None:
         """Offer these spaces; none: embeddings have to be computed first."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFrame,
     QHBoxLayout,
@@ -99,6 +100,7 @@ class GrowPane(QFrame):
     commit = Signal()
     shrink = Signal()
     left = Signal()
+    guard_changed = Signal(bool)
 
     def __init__(self, selection: Selection, thumbnails: Thumbnails) -> None:
         super().__init__()
@@ -123,6 +125,10 @@ class GrowPane(QFrame):
         for n in AUDITS:
             self.sizes.addItem(self.tr("sample of {n}").format(n=n), n)
         self.sizes.setCurrentIndex(1)
+        self.guard = QCheckBox(
+            self.tr("Leave out what may be another known category (at most 5 % of each)")
+        )
+        self.guard.toggled.connect(self.guard_changed)
         self.yes = self._button(self.tr("All match  (F)"), self.all_match, primary=True)
         self.no = self._button(self.tr("Some do not  (J)"), self.some_do_not)
         self.out = self._button(self.tr("Strike out the ticked  (X)"), self.strike)
@@ -132,7 +138,7 @@ class GrowPane(QFrame):
         self.less = self._button(self.tr("Shrink"), self.shrink)
         self.back = self._button(self.tr("Leave without writing"), self.left)
         self._growing = (self.yes, self.no, self.out, self.stop)
-        self._auditing = (self.sizes, self.redraw, self.less, self.write)
+        self._auditing = (self.guard, self.sizes, self.redraw, self.less, self.write)
         self._build()
         self.sizes.activated.connect(lambda _i: self.size_changed.emit(self.sizes.currentData()))
         self.show_waiting("")
@@ -224,6 +230,7 @@ class GrowPane(QFrame):
         head.addWidget(self.question)
         head.addWidget(self.line)
         head.addWidget(self.bound)
+        head.addWidget(self.guard)
         foot = QHBoxLayout()
         foot.setContentsMargins(14, 8, 14, 10)
         foot.setSpacing(8)

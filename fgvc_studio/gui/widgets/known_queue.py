@@ -48,15 +48,9 @@ class KnownQueue(QFrame):
         self._selection = selection
         self._category_name = category_name
         self._queue: dict[int, Ids] = {}
-        self.title = QLabel(self.tr("Probably known"))
+        self.title = QLabel()
         self.title.setProperty("role", "title")
-        self.text = QLabel(
-            self.tr(
-                "These were left out of the search for new groups, because they look like a "
-                "category that is there. Tick some to decide on them alone."
-            ),
-            wordWrap=True,
-        )
+        self.text = QLabel(wordWrap=True)
         self.text.setProperty("role", "muted")
         self.list = QListWidget()
         self.list.setObjectName("knownList")
@@ -69,12 +63,33 @@ class KnownQueue(QFrame):
         self.no = QPushButton()
         self.back = QPushButton(self.tr("Back to the clusters"))
         self._build()
+        self.show_purpose(left=False)
         self.list.currentRowChanged.connect(lambda _row: self._show_category())
         selection.changed.connect(self._say)
         self.yes.clicked.connect(self.accept)
         self.no.clicked.connect(self.reject)
         self.back.clicked.connect(self.left)
         self._say()
+
+    def show_purpose(self, *, left: bool) -> None:
+        """Say what is listed: what a search set aside, or whatever has no label yet."""
+        if left:
+            self.title.setText(self.tr("Place what is left"))
+            self.text.setText(
+                self.tr(
+                    "Photos without a label, under the category that most of their named "
+                    "neighbours have, the surest first. Tick some to decide on them alone; each "
+                    "decision sharpens the next vote."
+                )
+            )
+        else:
+            self.title.setText(self.tr("Probably known"))
+            self.text.setText(
+                self.tr(
+                    "These were left out of the search for new groups, because they look like a "
+                    "category that is there. Tick some to decide on them alone."
+                )
+            )
 
     @property
     def category(self) -> int:

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from fgvc_studio.domain.clusters import Nearest, NearestCard
 from fgvc_studio.gui import theme
-from fgvc_studio.gui.models.cluster_model import share
+from fgvc_studio.gui.models.cluster_model import abbreviated, share
 from fgvc_studio.gui.widgets.category_swatch import swatch
 from fgvc_studio.gui.widgets.inspector_parts import Heading
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
@@ -129,7 +129,9 @@ class _Bar(QPushButton):
         p.setPen(QColor(t.muted))
         p.drawText(text.adjusted(0, 0, -34, 0), right, cosine)
         room = text.width() - 34 - p.fontMetrics().horizontalAdvance(cosine) - 26
-        name = p.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, room)
+        fits = p.fontMetrics().horizontalAdvance(self._name) <= room
+        name = self._name if fits else abbreviated(self._name)
+        name = p.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, room)
         p.setPen(QColor(t.text))
         p.drawText(text.adjusted(18, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, name)
         if self.hasFocus():

@@ -205,6 +205,9 @@ class Thumbnails(QObject):
         for item, size, image, generation in results:
             if generation != self._generation:
                 continue
+            old = self._cache.get(item)
+            if old is not None and old.pixmap is not None and size < old.size <= 2 * size:
+                continue  # another view has asked for a sharper one meanwhile
             self._drop(item)
             pixmap = QPixmap.fromImage(image) if image is not None else None
             cost = image.sizeInBytes() if image is not None else 64

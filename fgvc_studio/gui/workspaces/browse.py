@@ -25,11 +25,7 @@ from fgvc_studio.gui.widgets.map_canvas import MapCanvas
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 from fgvc_studio.gui.workspaces.base import Context, Workspace
 from fgvc_studio.gui.workspaces.browse_badges import badges
-from fgvc_studio.gui.workspaces.browse_categories import (
-    BrowseCategories,
-    colour_index,
-    splitter,
-)
+from fgvc_studio.gui.workspaces.browse_categories import BrowseCategories, colour_index, splitter
 from fgvc_studio.gui.workspaces.browse_controller import BrowseController
 from fgvc_studio.gui.workspaces.browse_focus import BrowseFocus
 from fgvc_studio.gui.workspaces.browse_inspector import BrowseInspector, pictures_of

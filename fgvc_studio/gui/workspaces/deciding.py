@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import Operation
+from fgvc_studio.gui import words
 from fgvc_studio.gui.workspaces.base import Context
 
 Act = Callable[[], OpChanges | None]
@@ -91,3 +92,10 @@ def take_back(context: Context, operation: Operation) -> None:
             labelling.reverse(operation.id)
 
     context.tasks.submit(f"take back {operation.id}", undo, lambda _none: None, context.show_fault)
+
+
+def labelled_text(owner: QObject, count: int, name: str) -> str:
+    """``Labelled 38 items as Danaus plexippus``."""
+    if count == 1:
+        return owner.tr("Labelled 1 item as {name}").format(name=name)
+    return owner.tr("Labelled {n} items as {name}").format(n=words.count(count), name=name)

@@ -33,6 +33,7 @@ from fgvc_studio.gui.workspaces.discover_grow import GrowDesk
 from fgvc_studio.gui.workspaces.discover_jobs import DiscoverJobs, offered
 from fgvc_studio.gui.workspaces.discover_map import DiscoverMap
 from fgvc_studio.gui.workspaces.discover_modes import ReviewModes
+from fgvc_studio.gui.workspaces.discover_queue import QueueDesk
 
 _SPLITTERS = ("left", "centre")
 _SCOPES = {"start": (), "review": ("clusters",), "known": ("known",), "grow": ("grow",)}
@@ -70,6 +71,7 @@ class DiscoverWorkspace(Workspace):
         self.control = DiscoverControl(context, self.desk, self.table.chosen, self.grid)
         self.modes = ReviewModes(context, self.desk, self.control, self.grid, self.maps, self.grid)
         self.queue = KnownQueue(selection, self.thumbnails, name)
+        self.queues = QueueDesk(context, self.desk, self.queue, self.control.deciding, self)
         self.pane = GrowPane(selection, self.thumbnails)
         self.growing = GrowDesk(context, self.pane, self.control.deciding, self)
         self.jobs = DiscoverJobs(context, self.start, self)
@@ -125,7 +127,8 @@ class DiscoverWorkspace(Workspace):
         self.go("grow")
         found = self.desk.listing.discovery
         space = found.space if found and cluster else ""
-        self.growing.start(category=category, cluster=cluster, items=items, space=space)
+        name = self.desk.name(cluster)
+        self.growing.start(category=category, cluster=cluster, items=items, name=name, space=space)
 
     # ---- pages -----------------------------------------------------------------------------
     def go(self, page: str) -> None:
@@ -170,7 +173,6 @@ class DiscoverWorkspace(Workspace):
         self._discovery = fresh
         self.bar.set_discoveries(listing.discoveries, fresh)
         self.start.set_review(exists=found is not None)
-        self.queue.set_queue(listing.waiting)
         before, self._states = self._states, {c.id: c.state for c in listing.clusters}
         if other:
             before = {}
@@ -187,7 +189,7 @@ class DiscoverWorkspace(Workspace):
                 self.desk.find_merges()
         if self._page == "start" and not self._chosen_page and found:
             self.go("review")
-        elif self._page in ("review", "known") and not found:
+        elif self._page == "review" and not found:
             self.go("start")
         self.context.actions.refresh()
 
@@ -365,16 +367,16 @@ class DiscoverWorkspace(Workspace):
         self.thumbnails.ready.connect(lambda ids: [self.map.thumbnail_ready(i) for i in ids])
         for grid in (self.grid, self.queue.grid, self.pane.grid, self.pane.examples):
             grid.activated.connect(self._open_photo)
-        self.queue.accepted.connect(self.control.confirm)
-        self.queue.rejected.connect(self.control.deny)
-        self.queue.left.connect(self.back)
         self.growing.ended.connect(self.back)
         self.growing.changed.connect(self.context.actions.refresh)
         self.jobs.found.connect(self._found)
         self.start.left.connect(self.back)
         self.bar.find_wanted.connect(self.find_groups)
         self.bar.discovery_chosen.connect(desk.choose)
-        self.bar.known_wanted.connect(lambda: self.go("known"))
+        self.bar.known_wanted.connect(self.queues.show_known)
+        self.bar.place_wanted.connect(self.queues.place)
+        self.queues.opened.connect(lambda: self.go("known"))
+        self.queues.left.connect(self.back)
         self.bar.beside_wanted.connect(self._beside)
 
     def _found(self) -> None:

@@ -36,7 +36,8 @@ def connect_commands(page: DiscoverWorkspace, context: Context) -> None:
     actions, control, modes = context.actions, page.control, page.modes
     table = {
         "clusters.find": lambda: (actions.run("go.discover"), page.find_groups()),
-        "clusters.known": lambda: (actions.run("go.discover"), page.go("known")),
+        "clusters.known": lambda: (actions.run("go.discover"), page.queues.show_known()),
+        "clusters.place": lambda: (actions.run("go.discover"), page.queues.place()),
         "cluster.accept": control.accept,
         "cluster.accept_as_is": control.accept_as_is,
         "cluster.known": control.identify,
@@ -60,7 +61,7 @@ def connect_commands(page: DiscoverWorkspace, context: Context) -> None:
         "cluster.escape": page.escape,
         "known.accept": page.queue.accept,
         "known.reject": page.queue.reject,
-        "known.leave": page.back,
+        "known.leave": page.queues.leave,
         "grow.match": page.growing.all_match,
         "grow.not": page.growing.some_do_not,
         "grow.strike": page.growing.strike,

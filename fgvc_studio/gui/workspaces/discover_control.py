@@ -12,13 +12,12 @@ from PySide6.QtWidgets import QInputDialog, QWidget
 from fgvc_studio.domain.clusters import Cluster
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import Mark
-from fgvc_studio.gui import words
 from fgvc_studio.gui.dialogs.messages import confirm_bulk
 from fgvc_studio.gui.widgets.identify_box import IdentifyBox
 from fgvc_studio.gui.widgets.naming_box import NamingBox
 from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.browse_categories import colour_index
-from fgvc_studio.gui.workspaces.deciding import Act, Deciding
+from fgvc_studio.gui.workspaces.deciding import Act, Deciding, labelled_text
 from fgvc_studio.gui.workspaces.discover_desk import DiscoverDesk
 
 Ids = NDArray[np.int64]
@@ -117,7 +116,9 @@ class DiscoverControl(QObject):
         count = sum(c.size for c in clusters)
         question = self.tr("Label {n} as {name}?").replace("{name}", name)
         if clusters and self._agreed(question, count, self.tr("Label")):
-            self._settle([c.id for c in clusters], act, lambda c: self._labelled(c, name))
+            self._settle(
+                [c.id for c in clusters], act, lambda c: labelled_text(self, len(c.items), name)
+            )
 
     def identify(self) -> None:
         """Ask which known category the chosen clusters are."""
@@ -218,22 +219,6 @@ class DiscoverControl(QObject):
             labelling = self._context.studio.labelling
             self.deciding.do(lambda: labelling.toggle_mark(items, Mark.FLAGGED))
 
-    # ---- probably known --------------------------------------------------------------------
-    def confirm(self, category_id: int, items: Ids) -> None:
-        """Items are of the category that was supposed."""
-        name = self._context.studio.catalogue.name(category_id)
-        question = self.tr("Label {n} as {name}?").replace("{name}", name)
-        if self._agreed(question, len(items), self.tr("Label")):
-            labelling = self._context.studio.labelling
-            self.deciding.do(
-                lambda: labelling.label(items, category_id), lambda c: self._labelled(c, name)
-            )
-
-    def deny(self, category_id: int, items: Ids) -> None:
-        """Items are not."""
-        labelling = self._context.studio.labelling
-        self.deciding.do(lambda: labelling.reject(items, category_id))
-
     # ---- helpers ---------------------------------------------------------------------------
     def _clusters(self, ids: list[int] | None = None) -> list[Cluster]:
         found = [self._desk.cluster(c) for c in (self._chosen() if ids is None else ids)]
@@ -244,12 +229,6 @@ class DiscoverControl(QObject):
     ) -> None:
         self.settled.emit(frozenset(ids))
         self.deciding.do(act, say)
-
-    def _labelled(self, changes: OpChanges, name: str) -> str:
-        count = len(changes.items)
-        if count == 1:
-            return self.tr("Labelled 1 item as {name}").format(name=name)
-        return self.tr("Labelled {n} items as {name}").format(n=words.count(count), name=name)
 
     def _nearest_matches(self, cluster: Cluster) -> list[object]:
         """The nearest categories, offered before anything is typed."""

@@ -23,6 +23,8 @@ from fgvc_studio.services.growing import Audit, GrowSession
 Ids = NDArray[np.int64]
 _SLOT = "discover grow"
 _EXAMPLES = 40
+GUARD = 0.05
+"""Share of each other known category that may be swept up."""
 _seeds = itertools.count(1)
 
 
@@ -65,6 +67,7 @@ class GrowDesk(QObject):
             (pane.left, self.leave),
         ):
             signal.connect(act)
+        pane.guard_changed.connect(self._set_guard)
         pane.size_changed.connect(lambda _n: self._draw())
         context.selection.changed.connect(self._judge)
 
@@ -80,16 +83,29 @@ class GrowDesk(QObject):
 
     # ---- the start -------------------------------------------------------------------------
     def start(
-        self, *, category: int = 0, cluster: int = 0, items: Ids | None = None, space: str = ""
+        self,
+        *,
+        category: int = 0,
+        cluster: int = 0,
+        items: Ids | None = None,
+        name: str = "",
+        space: str = "",
     ) -> None:
-        """Rank the candidates in the background and show the first page."""
+        """Rank the candidates in the background and show the first page.
+
+        Parameters
+        ----------
+        name : str
+            Of the cluster.
+        """
         studio = self._context.studio
         self._session, self._audit = None, None
         self._log, self._good, self._bad = [], -1, -1
         self._category, self._cluster = category, cluster
         self._context.selection.clear()
-        self._title = self._name(items)
+        self._title = name or self._name(items)
         self._pane.show_waiting(self._title)
+        self._pane.guard.setChecked(False)
         self.changed.emit()
 
         def read(_ticket: Ticket) -> tuple[GrowSession, Ids]:
@@ -110,8 +126,6 @@ class GrowDesk(QObject):
     def _name(self, items: Ids | None) -> str:
         if self._category:
             return self._context.studio.catalogue.name(self._category)
-        if self._cluster:
-            return self._context.studio.review.cluster(self._cluster).name
         n = len(items) if items is not None else 0
         return self.tr("the selection ({n})").format(n=words.count(n))
 
@@ -228,6 +242,29 @@ class GrowDesk(QObject):
         self._show_sample()
         self.changed.emit()
 
+    def _set_guard(self, on: bool) -> None:
+        """Propose only what can be no other known category; found in the background."""
+        session = self._session
+        if session is None or self._audit is None:
+            return
+        size, seed = self._pane.audit_size, next(_seeds)
+        self._context.tasks.submit(
+            _SLOT,
+            lambda _ticket: (session, session.audit(size, seed, guard=GUARD if on else 0.0)),
+            self._guarded,
+            self._unguarded,
+        )
+
+    def _guarded(self, answer: tuple[GrowSession, Audit]) -> None:
+        session, audit = answer
+        if session is self._session and self._audit is not None:
+            self._audit = audit
+            self._show_sample()
+
+    def _unguarded(self, error: UserError) -> None:
+        self._context.show_fault(error)
+        self._pane.guard.setChecked(False)
+
     def _draw(self) -> None:
         if self._audit is not None and self._session is not None:
             shrunk = len(self._audit.items) < len(self._session.proposed)
@@ -257,6 +294,7 @@ class GrowDesk(QObject):
                 "they are left out."
             ).format(k=len(self._shown), n=words.count(len(self._audit.items))),
         )
+        self._pane.guard.setEnabled(self._category > 0)
         self._judge()
 
     def _judge(self) -> None:

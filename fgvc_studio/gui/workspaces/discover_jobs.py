@@ -52,6 +52,8 @@ class DiscoverJobs(QObject):
         embedding = self._context.studio.embedding
         names = [s.name for s in embedding.spaces() if s.done]
         self._page.set_spaces(names, embedding.default_space() or "")
+        category = self._context.studio.catalogue.category
+        self._page.set_named(len(np.unique(category[category > 0])))
         self.refresh_pools()
 
     def refresh_pools(self) -> None:

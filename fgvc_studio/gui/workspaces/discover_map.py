@@ -118,25 +118,25 @@ class DiscoverMap(QObject):
         self.focus()
 
     def _show_clusters(self) -> None:
-        ids, places, counts = np.unique(self._of_point, return_inverse=True, return_counts=True)
-        table = np.full(len(ids), -1, np.int32)
+        counts = np.bincount(self._of_point)
+        table = np.full(len(counts), -1, np.int32)
         rows: list[LegendRow] = []
-        for i, cluster_id in enumerate(ids.tolist()):
+        for cluster_id in np.flatnonzero(counts).tolist():
             cluster = self._clusters.get(cluster_id)
             if cluster is not None:
-                table[i] = cluster_id
+                table[cluster_id] = cluster_id
                 colour = colour_of(cluster.number)
-                rows.append((cluster_id, cluster.name, colour, int(counts[i])))
+                rows.append((cluster_id, cluster.name, colour, int(counts[cluster_id])))
         rows.sort(key=lambda row: -row[3])
-        self._canvas.set_colours(table[places], rows, self.tr("Cluster"))
+        self._canvas.set_colours(table[self._of_point], rows, self.tr("Cluster"))
 
     def _show_categories(self, found: Map2D) -> None:
         catalogue = self._context.studio.catalogue
         codes = catalogue.category[found.item_ids - 1].astype(np.int32) - 1
-        present, counts = np.unique(codes[codes >= 0], return_counts=True)
+        counts = np.bincount(codes[codes >= 0])
         rows: list[LegendRow] = [
-            (int(c), catalogue.name(int(c) + 1), colour_of(int(c)), int(n))
-            for c, n in zip(present, counts, strict=True)
+            (c, catalogue.name(c + 1), colour_of(c), int(counts[c]))
+            for c in np.flatnonzero(counts).tolist()
         ]
         rows.sort(key=lambda row: -row[3])
         self._canvas.set_colours(codes, rows, self.tr("Category"))
