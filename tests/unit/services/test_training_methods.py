@@ -146,7 +146,7 @@ def test_st_protopnet_goes_on_in_either_fit(few, steps):
     assert first == second
 
 
-@pytest.mark.parametrize("step", [3, 9])
+@pytest.mark.parametrize("step", [3, 6])
 def test_crkd_goes_on_and_proposes_once(few, step):
     few.labelling.unlabel(np.arange(17, 25))
     first, second = stopped_and_resumed(few, "crkd", [step], settings=CRKD)
