@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fgvc_studio.methods.st_protopnet.bundle import Bundle
 
 FILE = "measures.npz"
+FORMAT = 2
+"""Changes when the measures mean something else."""
 TOP = 10
 POOL = 400
 """Images that the object's axis is fitted to."""
@@ -75,7 +77,7 @@ class Measures:
 def stamp(opened: Opened, found: Activations) -> str:
     """Of model, items compared, labels, splits, and what is known of the objects."""
     columns = opened.studio.catalogue.columns
-    made = hashlib.sha256(opened.bundle.model.encode())
+    made = hashlib.sha256(f"{FORMAT} {opened.bundle.model}".encode())
     for part in (found.state, columns.category, columns.split, columns.duplicate_of):
         made.update(np.ascontiguousarray(part).tobytes())
     made.update(truth_stamp(opened.studio).encode())

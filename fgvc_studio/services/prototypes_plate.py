@@ -97,7 +97,7 @@ def _row(
     whole.plot(x, y, color="white", linewidth=2.6)
     whole.plot(x, y, color=_LINE, linewidth=1.3)
     box = prototype.source.box
-    part = figure.add_axes((left + 0.205, bottom + 0.012 + 0.3 * height, 0.11, 0.62 * height))
+    part = figure.add_axes((left + 0.205, bottom + 0.3 * height, 0.11, 0.62 * height))
     part.imshow(_detail(picture, scale, at, box))
     for axes in (whole, part):
         axes.set_axis_off()
@@ -123,7 +123,7 @@ def _facts(opened: Opened, prototype: Prototype) -> list[str]:
         lines.append(f"suspicion {prototype.suspicion:.2f}")
     others = _rivals(opened, prototype)
     if others:
-        lines.append("against " + others)
+        lines.append("against\n  " + others)
     if prototype.verdict:
         lines.append(f"judged: {prototype.verdict}")
     if prototype.forbidden:

@@ -85,13 +85,17 @@ def carry(opened: Opened) -> OpChanges | None:
 
     The same means: same category and branch, and the same place on the same image to within a
     cell, or a cosine over `SAME_PATCH` between the prototype and what this model makes of the
-    earlier patch. Done once for a run; undone, it is not done again.
+    earlier patch. A run that was derived takes over from its parent alone. Done once for a run;
+    undone, it is not done again.
     """
     marker = opened.folder / CARRIED
     if marker.is_file():
         return None
     store = opened.studio.store.verdicts
+    parent = str(opened.derived.get("from", ""))
     earlier = {run.id for run in opened.studio.training.runs.all() if run.id != opened.name}
+    if parent:
+        earlier = {parent}  # a ban that was lifted there must not come back from its other children
     here = {j.prototype for j in store.of_run(opened.name)}
     off = {b.prototype for b in store.bans_of_run(opened.name)}
     began = opened.run.created

@@ -24,6 +24,9 @@ def test_a_refitted_run_keeps_the_prototypes_and_the_bans(proto_studio):
     card = proto_studio.training.runs.card(name)
     assert RUN in card.verdict and card.diagnostics["final_accuracy"] >= 0
     assert not proto_studio.training.runs.views(name).exists()
+    prototypes.restore(RUN, [5])
+    _, again = finish(prototypes.refit(RUN))
+    assert prototypes.bans(again) == [] and prototypes.bans(name) == [5]
 
 
 def test_a_reselected_prototype_is_the_chosen_patch(proto_studio):
