@@ -143,15 +143,15 @@ def trained(a, config, backbone, pictures, labels, frozen, everyone, seed, cache
             parts = embed_paths(pictures.paths, None, made, backbone.transform)
             space = np.concatenate([v for _, v, _ in parts])
         facts = {
-            "looks": trainer.results["trained"]["looks"],
-            "hidden map@r": round(hidden.metrics["map@r"]["value"], 4),
-            "hidden - lda": [
-                round(hidden.difference["map@r - lda"][k], 4) for k in ("low", "high")
-            ],
+            "looks": {name: r["looks"] for name, r in trainer.results.items()},
             "views_s": round(filled),
             "run_s": round(seconds),
             "cpu_s": round(time.process_time() - cpu),
         }
+        if hidden is not None:
+            change = hidden.difference["map@r - lda"]
+            facts["hidden map@r"] = round(hidden.metrics["map@r"]["value"], 4)
+            facts["hidden - lda"] = [round(change[k], 4) for k in ("low", "high")]
     return space, facts
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from fgvc_studio.analysis import probes
 from fgvc_studio.domain.events import ItemsAdded, SpaceChanged
 from fgvc_studio.domain.records import LabelSource, NewImage
+from fgvc_studio.domain.runs import RunState, TrainingRun
 from fgvc_studio.services.studio import Studio
 
 
@@ -80,10 +81,17 @@ def measured(a, rows, classes, y, foreign, named, frozen):
             items = np.flatnonzero(named & (y == number)) + 1
             if len(items):
                 studio.labelling.label(items, number, source=LabelSource.IMPORT)
-        writer = studio.store.arrays.create_space("s", "b", space.shape[1], "s", "t", {})
-        writer.append(np.arange(1, len(rows) + 1), space)
-        writer.close()
-        studio.bus.publish(SpaceChanged("s"))
+        for name, vectors in (("b", frozen), ("s", space)) if a.lda else (("s", space),):
+            meta = {"run": "taught-1", "method": "ecaml"} if a.lda and name == "s" else {}
+            dim = vectors.shape[1]
+            writer = studio.store.arrays.create_space(name, "b", dim, name, "t", meta)
+            writer.append(np.arange(1, len(rows) + 1), vectors)
+            writer.close()
+            studio.bus.publish(SpaceChanged(name))
+        if a.lda:
+            made = ("taught-1", "lda", RunState.FINISHED, "quick", "head", 0, "b", "s", "b", 0.0)
+            studio.training.runs.save(TrainingRun(*made))
+            studio.choosing.accept("s")
         found = []
         for bound in map(float, a.bounds.split(",")):
             bulk = run(studio.suggesting.bulk(bound))

@@ -101,6 +101,11 @@ def strangers(gallery: Floats, labels: Ints, queries: Ints, k: int = NEIGHBOURS)
         mine = queries[labels[queries] == name]
         others = np.flatnonzero(labels != name)
         parts.append(score(gallery[others], labels[others], gallery[mine], k=min(k, len(others))))
+    return joined(parts)
+
+
+def joined(parts: list[Scored]) -> Scored:
+    """Consecutive parts as one."""
     if not parts:
         return Scored(np.empty(0, np.int64), np.empty(0), np.empty(0))
     columns = zip(*((p.best, p.score, p.weight) for p in parts), strict=True)

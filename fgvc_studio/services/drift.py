@@ -12,6 +12,7 @@ from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Progress
 from fgvc_studio.services.drift_report import (
     LISTED,
+    TAUGHT,
     CategoryChange,
     Disagreement,
     DriftReport,
@@ -91,6 +92,7 @@ class _Comparison:
         from fgvc_studio.analysis import drift
 
         yield Progress(2, steps, "Comparing categories")
+        self._note_teaching()
         labelled, queries, labels = self._labelled()
         categories, disagreements = yield from self._categories(labelled, queries, labels)
         yield Progress(4, steps, "Comparing pairs of categories")
@@ -112,6 +114,14 @@ class _Comparison:
             disagreements,
             tuple(self._notes),
         )
+
+    def _note_teaching(self) -> None:
+        """Labels that taught a space speak for it louder than others would."""
+        for name in self._names:
+            if self._studio.store.arrays.meta(name).get("method") in TAUGHT:
+                self._notes.append(
+                    f"{name} was taught by labels: their items sit better in it than others will."
+                )
 
     def _vectors(self, space: EmbeddingSpace, ids: Ids) -> NDArray[np.float32]:
         """Vectors of items; the file itself where these are all that it holds."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+TAUGHT = ("ecaml",)
+"""Methods that make a space out of labels."""
 LISTED = 200
 """Items and pairs in a list."""
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import LabelSource, Progress
+from fgvc_studio.services.drift_report import TAUGHT
 
 if TYPE_CHECKING:
     from fgvc_studio.analysis.selecting import Calibration, Scored
@@ -199,8 +200,6 @@ class Suggesting:
         UserError
             A bound outside 0 .. .5, too few named items, or no space.
         """
-        from fgvc_studio.analysis import selecting
-
         if not 0 < error <= 0.5:
             raise UserError(f"{error} is no bound of error.", "Choose one between 0.01 and 0.5.")
         opened = self._studio.exploring.space(space)
@@ -212,44 +211,77 @@ class Suggesting:
                 f"Name at least {_LEAST_KNOWN} items in two categories.",
             )
         ids = self._open(opened, items)
-        parts = []
-        rows = opened.rows_of(ids)
+        found = yield from self._proposals(opened, known, ids)
+        taught = self._before_teaching(opened.info.name)
+        witness = None
+        if taught is not None:
+            base = self._calibrated(taught, *self._named(taught))
+            witness = base, (yield from self._proposals(taught, base, ids))
+        return self._chosen(known, ids, found, error, witness)
+
+    def _proposals(
+        self, opened: EmbeddingSpace, known: _Known, ids: Ids
+    ) -> Generator[Progress, None, Scored]:
+        from fgvc_studio.analysis import selecting
+
         gallery = np.asarray(opened.vectors[known.rows], np.float32)
+        rows, parts = opened.rows_of(ids), []
         for start in range(0, len(ids), _BLOCK):
             vectors = np.asarray(opened.vectors[rows[start : start + _BLOCK]], np.float32)
             found = selecting.score(gallery, known.labels, vectors)
             parts.append(selecting.shy(found, known.nothing))
             yield Progress(min(start + _BLOCK, len(ids)), len(ids), "Looking at the others")
-        return self._chosen(known, ids, parts, error)
+        return selecting.joined(parts)
 
-    def _chosen(self, known: _Known, ids: Ids, parts: list[Scored], error: float) -> Bulk:
+    def _before_teaching(self, space: str) -> EmbeddingSpace | None:
+        """The frozen space below one that was taught by labels; None for others.
+
+        A taught space has pushed the named categories apart: how near strangers come to them it
+        cannot say, and named items speak for it louder than others would.
+        """
+        arrays = self._studio.store.arrays
+        meta = arrays.meta(space)
+        if meta.get("method") not in TAUGHT:
+            return None
+        run = str(meta.get("run") or "")
+        base = next((r.base_space for r in self._studio.training.runs.all() if r.id == run), "")
+        if not base or not any(s.name == base for s in arrays.spaces()):
+            return None
+        return self._studio.exploring.space(base)
+
+    def _chosen(
+        self,
+        known: _Known,
+        ids: Ids,
+        found: Scored,
+        error: float,
+        witness: tuple[_Known, Scored] | None,
+    ) -> Bulk:
         from fgvc_studio.analysis import selecting
 
-        best = np.concatenate([p.best for p in parts]) if parts else np.empty(0, np.int64)
-        scores = np.concatenate([p.score for p in parts]) if parts else np.empty(0)
-        weight = np.concatenate([p.weight for p in parts]) if parts else np.empty(0)
-        right = known.found.best == known.labels[known.checked]
-        stranger = weight < known.nothing
-        open_ = (best > 0) & ~stranger & ~self._refused(ids, best)
+        stranger = found.weight < known.nothing
+        views = [(known, found)]
+        if witness is not None:
+            views.append(witness)
+            stranger |= witness[1].weight < witness[0].nothing
+        open_ = (found.best > 0) & ~stranger & ~self._refused(ids, found.best)
+        for _, other in views[1:]:
+            open_ &= other.best == found.best
         taken = np.zeros(len(ids), bool)
         shares = []
-        needed = self.needs(error)
-        stands_for = len(known.checked) / len(known.strangers.best)
-        for name in np.unique(best[best > 0]):
-            mine, its = np.flatnonzero(open_ & (best == name)), known.found.best == name
-            foreign = known.strangers.score[known.strangers.best == name]
-            p = selecting.p_values(
-                known.found.score[its], right[its], scores[mine], foreign, stands_for
-            )
+        for name in np.unique(found.best[found.best > 0]):
+            mine = np.flatnonzero(open_ & (found.best == name))
+            p = np.max([_doubt(view, int(name), scores.score[mine]) for view, scores in views], 0)
             pick = selecting.chosen(p, error)
             taken[mine[pick]] = True
-            shares.append(Share(int(name), len(mine), int(pick.sum()), int(its.sum()), needed))
-        confidence = known.calibration.confidence(best[taken], scores[taken])
+            backed = min(int((view.found.best == name).sum()) for view, _ in views)
+            shares.append(Share(int(name), len(mine), int(pick.sum()), backed, self.needs(error)))
+        confidence = known.calibration.confidence(found.best[taken], found.score[taken])
         return Bulk(
             known.space,
             error,
             ids[taken],
-            best[taken],
+            found.best[taken],
             confidence,
             len(ids),
             int(stranger.sum()),
@@ -344,6 +376,17 @@ class Suggesting:
         for row in np.flatnonzero(np.isin(ids, list(known))) if known else ():
             found[row] = int(best[row]) in known[int(ids[row])]
         return found
+
+
+def _doubt(known: _Known, name: int, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Conformal p-values of proposals of one category being wrong, by one space."""
+    from fgvc_studio.analysis import selecting
+
+    its = known.found.best == name
+    right = known.labels[known.checked][its] == name
+    foreign = known.strangers.score[known.strangers.best == name]
+    stands_for = len(known.checked) / len(known.strangers.best)
+    return selecting.p_values(known.found.score[its], right, scores, foreign, stands_for)
 
 
 def _alike(kept: _Known, ids: Ids, labels: Ids) -> bool:

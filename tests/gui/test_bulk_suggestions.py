@@ -114,3 +114,11 @@ def test_too_few_names_are_said_in_words(context, qtbot):
     qtbot.waitUntil(lambda: "Too few" in made.summary.text(), timeout=30_000)
     assert not made.accept_button.isEnabled()
     made.reject()
+
+
+def test_pictures_that_come_late_find_nobody(context, qtbot):
+    made = BulkSuggestions(context, context.thumbnails)
+    made.show()
+    with qtbot.waitSignal(made.destroyed, timeout=5000):
+        made.reject()
+    context.thumbnails.ready.emit([1, 2])

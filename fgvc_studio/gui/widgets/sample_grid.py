@@ -35,7 +35,7 @@ class SampleGrid(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.setAccessibleName(self.tr("Sample of the suggestions"))
-        thumbnails.ready.connect(lambda _ids: self.update())
+        thumbnails.ready.connect(self._arrived)  # a method: it goes with the widget
 
     @property
     def ids(self) -> list[int]:
@@ -67,6 +67,9 @@ class SampleGrid(QWidget):
     def sizeHint(self) -> QSize:
         """Ten in a row."""
         return QSize(10 * (_SIDE + _GAP), max(1, self._rows()) * (_SIDE + _TEXT + _GAP))
+
+    def _arrived(self, _ids: list[int]) -> None:
+        self.update()
 
     def _describe(self) -> None:
         self.setAccessibleDescription(

@@ -8,6 +8,7 @@ from fgvc_studio.analysis.probes import unit
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import ItemsAdded, SpaceChanged
 from fgvc_studio.domain.records import LabelSource
+from fgvc_studio.domain.runs import RunState, TrainingRun
 from fgvc_studio.services.studio import Studio
 
 EACH, KINDS, NAMED = 60, 4, 30
@@ -129,3 +130,22 @@ def test_few_names_give_plain_shares_and_no_bulk(studio):
 def test_bounds_that_make_no_sense(studio, error):
     with pytest.raises(UserError):
         finish(studio.suggesting.bulk(error))
+
+
+def test_a_taught_space_needs_the_frozen_one_as_a_witness(studio):
+    """The taught space has put the strangers right onto the first category."""
+    frozen = np.array(studio.exploring.space("s").vectors)
+    taught = frozen.copy()
+    taught[studio.truth == KINDS + 2] = frozen[studio.truth == 1]
+    meta = {"run": "ecaml-1", "method": "ecaml"}
+    writer = studio.store.arrays.create_space("ecaml-1", "made", 12, "t", "test", meta)
+    writer.append(np.arange(1, len(taught) + 1), taught)
+    writer.close()
+    studio.bus.publish(SpaceChanged("ecaml-1"))
+    foreign = np.flatnonzero(studio.truth == KINDS + 2) + 1
+    alone = finish(studio.suggesting.bulk(0.05, space="ecaml-1"))
+    assert np.isin(foreign, alone.item_ids).all()  # no run is known, so no witness
+    made = ("ecaml-1", "ecaml", RunState.FINISHED, "quick", "head", 0, "made", "ecaml-1", "s", 0.0)
+    studio.training.runs.save(TrainingRun(*made))
+    bulk = finish(studio.suggesting.bulk(0.05, space="ecaml-1"))
+    assert not np.isin(foreign, bulk.item_ids).any() and len(bulk.item_ids) > 80
