@@ -120,12 +120,7 @@ def test_categories_that_are_too_small_are_named(window, train, qtbot):
         studio.store.labels.set_splits(odd, np.full(len(odd), Split.TEST, np.uint8))
     studio.bus.publish(recording.changes)
     studio.labelling.unlabel(np.array([1], np.int64))
-    rare = studio.labelling.add_category("Rare one").items
-    del rare
-    category = next(
-        c for c in studio.catalogue.categories if studio.catalogue.name(c) == "Rare one"
-    )
-    studio.labelling.label(np.array([12], np.int64), category)
+    studio.labelling.label(np.array([12], np.int64), studio.labelling.add_category("Rare one"))
     train.setup.methods.choose("ecaml")
     told = train.setup.outlook.categories
     qtbot.waitUntil(lambda: "Rare one (1)" in told.text(), timeout=LONG)

@@ -124,6 +124,7 @@ class TrainSetup(QWidget):
         grid.setColumnStretch(1, 1)
         self.splits: dict[Split, QCheckBox] = {}
         boxes = QHBoxLayout()
+        boxes.setSpacing(20)
         for split in _SPLITS:
             box = QCheckBox()
             box.setChecked(split is not Split.TEST)

@@ -136,7 +136,7 @@ def test_a_run_told_that_it_is_enough_ends_and_says_so(tmp_path):
     _, result = finish(job)
     run = made.training.runs.get("cmd-1")
     assert run.state is RunState.FINISHED and (run.step, run.total) == (3, 500)
-    assert run.items == 8  # of items 2 to 12 those outside the split test
+    assert run.items == 9  # of items 2 to 12 those outside the split test
     assert any("Ended early" in note for note in result.card.notes)
     made.training.runs.keep("cmd-1", use=False)
     assert made.training.runs.get("cmd-1").state is RunState.KEPT
