@@ -55,6 +55,8 @@ class PrototypeState(QObject):
     """Another model is looked at; comes before `loaded`."""
     shown = Signal(bool)
     """Other prototypes pass or in another order; whether to start at the top."""
+    patched = Signal()
+    """Verdicts were noted in the table."""
     effects_changed = Signal()
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
@@ -194,7 +196,7 @@ class PrototypeState(QObject):
         """A verdict was written: show it at once, the next key may build on it."""
         if self.book is not None:
             self.book.judged(ids, verdict, note)
-            self.effects_changed.emit()
+            self.patched.emit()
 
     # ---- trying ----------------------------------------------------------------------------
     def turn(self, ids: Sequence[int]) -> None:
