@@ -228,6 +228,9 @@ def main():
         off_the_moth_against_on_it=ranking(studio, run, moth < 0.5),
         planted_without_masks=estimated(studio, run, photos, planted))  # fmt: skip
     say("before", began, **accuracies(studio, run))
+    began = time.monotonic()
+    control = finish(studio.prototypes.refit(run))
+    say("refitted without any ban (control)", began, **accuracies(studio, control))
     off = np.flatnonzero(planted).tolist()
     studio.prototypes.forbid(run, off, "planted")
     say("switched off", began, **accuracies(studio, run, off))

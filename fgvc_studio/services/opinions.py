@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fgvc_studio.domain.clusters import ClusterState
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.prototypes import Opinion
 from fgvc_studio.domain.records import LabelSource
@@ -34,8 +35,8 @@ class Voice:
 
     Attributes
     ----------
-    says : str
-        Sentence with ``{name}`` and ``{share}``.
+    says, new : str
+        Sentence with ``{name}`` and ``{share}``; sentence for something new.
     category : ndarray (N,) int64
         0: says nothing; `NEW`: something new.
     share : ndarray (N,) float64
@@ -48,6 +49,7 @@ class Voice:
     category: Ids
     share: Floats
     second: Floats
+    new: str = ""
 
 
 class Opinions:
@@ -90,7 +92,7 @@ class Opinions:
             )
         columns = self._studio.catalogue.columns
         score = 1 - (voice.share - voice.second)
-        score[voice.category == NEW] = 1.0
+        score = np.where(voice.category == NEW, 0.5 + voice.share / 2, score)
         score[(voice.category == 0) | columns.reviewed] = 0.0
         return self._ranked(score, limit, [voice])
 
@@ -122,9 +124,10 @@ class Opinions:
             why = []
             for voice in voices:
                 c = int(voice.category[row])
-                if c:
-                    shown = "something new" if c == NEW else name(c)
-                    why.append(voice.says.format(name=shown, share=f"{voice.share[row]:.2f}"))
+                if c == NEW:
+                    why.append(voice.new)
+                elif c:
+                    why.append(voice.says.format(name=name(c), share=f"{voice.share[row]:.2f}"))
             made.append(Opinion(int(row) + 1, float(score[row]), tuple(why)))
         return made
 
@@ -147,23 +150,32 @@ class Opinions:
         rows, logits = rows[rows < n], logits[rows < n]
         sure, strange = prototypes_suggest.confidences(opened, rows, logits, off)
         voice = self._spread(rows, opened.bundle.category_ids, sure, "The prototypes say {name}")
-        voice.category[rows[strange]] = NEW
-        return voice
+        odd = rows[strange]
+        voice.category[odd] = NEW
+        voice.share[odd] = 1 - voice.share[odd] / 2  # one in twenty known items seems strange, too
+        voice.second[odd] = 0
+        return replace(voice, new="The prototypes know nothing like it.")
 
     def _discovery(self) -> Voice | None:
-        """Clusters under review: accepted or sent ones name a category, the others say new."""
+        """Clusters under review: accepted or sent ones name a category, undecided ones say new."""
         review, n = self._studio.review, self._studio.catalogue.n
         found = review.clusters_of(self._studio.catalogue.item_ids)
         if not found.any():
             return None
-        clusters = {c.id: c for c in review.clusters()}
+        clusters = {c.id: c for c in review.clusters() if c.state is not ClusterState.REJECTED}
         said = {i: int(c.category_id or NEW) for i, c in clusters.items()}
         sure = {i: float(c.confidence) for i, c in clusters.items()}
         known = np.array([int(i) in said for i in found])
         category = np.array([said.get(int(i), 0) for i in found], np.int64)
         share = np.array([np.nan_to_num(sure.get(int(i), 0.0)) for i in found])
         share = np.where(known, np.clip(share, 0.5, 1.0), 0.0)
-        return Voice("The discovery says {name} ({share}).", category, share, np.zeros(n))
+        return Voice(
+            "The discovery says {name} ({share}).",
+            category,
+            share,
+            np.zeros(n),
+            "The discovery puts it into a new cluster.",
+        )
 
     def _neighbours(self, asked: Ids | None) -> Voice | None:
         """Vote of the nearest other labelled items, for some rows or (None) all."""

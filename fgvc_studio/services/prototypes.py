@@ -27,6 +27,7 @@ from fgvc_studio.domain.prototypes import (
 )
 from fgvc_studio.domain.records import Progress
 from fgvc_studio.domain.runs import TrainingRun
+from fgvc_studio.methods.st_protopnet import bundle as bundles
 from fgvc_studio.services import (
     prototypes_compare,
     prototypes_derive,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 SETTING = "prototypes"
-_KEPT = 3
+_KEPT = 6
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
@@ -118,9 +119,10 @@ class Prototypes:
         """
         with self._lock:
             name = run or self.current()
-            if name in self._opened:
-                self._opened.move_to_end(name)
-                return self._opened[name]
+            kept = self._opened.pop(name, None)
+            if kept is not None and (kept.folder / bundles.FACTS).is_file():
+                self._opened[name] = kept
+                return kept
             if not name:
                 raise UserError(
                     "No run of this project has prototypes.", f"Train one: train {METHOD} PROJECT."

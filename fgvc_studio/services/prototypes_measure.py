@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.analysis import localisation, prototype_metrics
+from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Progress, Split
 from fgvc_studio.services.prototypes_cache import Activations
 from fgvc_studio.services.prototypes_open import Frame, Opened
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from fgvc_studio.methods.st_protopnet.bundle import Bundle
 
 FILE = "measures.npz"
+FORMAT = 2
+"""Changes when the measures mean something else."""
 TOP = 10
 POOL = 400
 """Images that the object's axis is fitted to."""
@@ -74,7 +77,7 @@ class Measures:
 def stamp(opened: Opened, found: Activations) -> str:
     """Of model, items compared, labels, splits, and what is known of the objects."""
     columns = opened.studio.catalogue.columns
-    made = hashlib.sha256(opened.bundle.model.encode())
+    made = hashlib.sha256(f"{FORMAT} {opened.bundle.model}".encode())
     for part in (found.state, columns.category, columns.split, columns.duplicate_of):
         made.update(np.ascontiguousarray(part).tobytes())
     made.update(truth_stamp(opened.studio).encode())
@@ -120,7 +123,13 @@ def measure(opened: Opened) -> Generator[Progress, None, Measures]:
     )
     buffer = io.BytesIO()
     np.savez(buffer, **{f.name: getattr(made, f.name) for f in fields(Measures)})
-    write_atomic(opened.folder / "activations" / FILE, buffer.getvalue())
+    try:
+        write_atomic(opened.folder / "activations" / FILE, buffer.getvalue())
+    except OSError as error:
+        raise UserError(
+            f"What was measured of {opened.name} cannot be written: {error.strerror}.",
+            "Check the rights of the project folder and the space on its disk.",
+        ) from error
     return made
 
 

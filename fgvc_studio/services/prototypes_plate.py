@@ -81,7 +81,7 @@ def _figure(opened: Opened, mine: list[Prototype], category_id: int) -> Any:
         height = 0.85 / max(len(shown), 5)
         for number, prototype in enumerate(shown):
             _row(figure, opened, prototype, left, 0.905 - (number + 1) * height, height)
-    figure.text(0.06, 0.022, _footer(opened), size=6.5, color=_QUIET, wrap=True)
+    figure.text(0.06, 0.018, _footer(opened), size=6.5, color=_QUIET)
     return figure
 
 
@@ -91,16 +91,17 @@ def _row(
     """The whole image with the patch outlined, the patch itself, and its facts."""
     picture, scale, at = shown_picture(opened, prototype.source.item_id)
     found = outline(opened, prototype)
-    whole = figure.add_axes((left, bottom + 0.012, 0.2, height - 0.02))
+    whole = figure.add_axes((left, bottom + 0.012, 0.2, 0.92 * height - 0.012))
     whole.imshow(picture)
     x, y = ((found - at) * scale).T
     whole.plot(x, y, color="white", linewidth=2.6)
     whole.plot(x, y, color=_LINE, linewidth=1.3)
     box = prototype.source.box
-    part = figure.add_axes((left + 0.205, bottom + 0.012 + 0.3 * height, 0.11, 0.62 * height))
+    part = figure.add_axes((left + 0.205, bottom + 0.3 * height, 0.11, 0.62 * height))
     part.imshow(_detail(picture, scale, at, box))
     for axes in (whole, part):
         axes.set_axis_off()
+        axes.set_anchor("NW")
     colour = _OFF if prototype.forbidden else _INK
     figure.text(
         left + 0.32, bottom + 0.92 * height, f"No. {prototype.id}", size=8.5, weight="bold",
@@ -122,7 +123,7 @@ def _facts(opened: Opened, prototype: Prototype) -> list[str]:
         lines.append(f"suspicion {prototype.suspicion:.2f}")
     others = _rivals(opened, prototype)
     if others:
-        lines.append("against " + others)
+        lines.append("against\n  " + others)
     if prototype.verdict:
         lines.append(f"judged: {prototype.verdict}")
     if prototype.forbidden:
@@ -196,6 +197,6 @@ def _subtitle(opened: Opened, category_id: int) -> str:
 def _footer(opened: Opened) -> str:
     return (
         f"{opened.studio.store.name}. Every prototype is a patch of the training image shown. "
-        f"Weights: {opened.bundle.model[:16]}. The network sees more than the outlined region: "
+        f"Weights: {opened.bundle.model[:16]}.\nThe network sees more than the outlined region: "
         "its receptive field is larger than the patch."
     )

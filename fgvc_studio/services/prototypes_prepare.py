@@ -23,10 +23,7 @@ CHUNK = 1024
 
 
 class Scanner:
-    """A classifier in the place of an embedder: one long row of everything to keep per image."""
-
-    name = "prototypes"
-    note = ""
+    """See `vision.runtimes.Embeds`: one long row of everything to keep per image."""
 
     def __init__(self, classifier: Classifier, layout: Layout) -> None:
         self._classifier, self._layout = classifier, layout
@@ -36,10 +33,6 @@ class Scanner:
         made = self._classifier.activations(batch)
         flat = made.maps.reshape(len(batch), -1)
         return np.concatenate([made.scores, made.cells.astype(np.float32), flat], 1)
-
-    def features(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Not asked for."""
-        raise NotImplementedError
 
     def keep(self, into: Activations, rows: NDArray[np.int64], made: NDArray[np.float32]) -> None:
         """Write rows of `embed` (n, ...) to the files."""

@@ -82,13 +82,19 @@ def accept(
 ) -> OpChanges | None:
     """Write suggestions as labels of the model, one operation.
 
-    Left out are items that look like nothing known, those under the least confidence, and those
-    that a person or a file has named.
+    Left out are items that look like nothing known, those under the least confidence, those that
+    a person or a file has named, and categories that are no longer in the tree.
     """
     columns = studio.catalogue.columns
     free = (columns.category == 0) | (columns.source == LabelSource.MODEL)
+    known = studio.catalogue.categories
     taken = [
-        s for s in suggested if not s.unknown and s.confidence >= least and free[s.item_id - 1]
+        s
+        for s in suggested
+        if not s.unknown
+        and s.confidence >= least
+        and free[s.item_id - 1]
+        and s.category_id in known
     ]
     if not taken:
         return None

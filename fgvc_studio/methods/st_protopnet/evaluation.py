@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fgvc_studio.methods.st_protopnet.losses import BRANCHES
+from fgvc_studio.domain.prototypes import BRANCHES
 
 UNKNOWN = 5.0
 """Percentile of right images' best own score below which an image looks like nothing known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from functools import lru_cache
@@ -13,6 +14,7 @@ import prototypes_kit as kit
 @lru_cache(maxsize=1)
 def _original() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="fgvc-prototypes-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with kit.make_studio(folder) as studio:
         kit.train(studio)
         kit.finish(studio.prototypes.prepare(kit.RUN))

@@ -19,7 +19,8 @@ def test_a_plate_is_drawn_as_pdf_and_as_png(proto_studio, tmp_path):
     pdf = prototypes.plate(RUN, 1, tmp_path / "sheets" / "plate.pdf")
     assert pdf.read_bytes().startswith(b"%PDF")
     png = prototypes.plate(RUN, 1, tmp_path / "plate.png")
-    pixels = np.asarray(Image.open(png).convert("RGB"))
+    with Image.open(png) as image:
+        pixels = np.asarray(image.convert("RGB"))
     assert pixels.shape[0] > pixels.shape[1] > 1000 and pixels.std() > 5
     with pytest.raises(UserError, match="gif"):
         prototypes.plate(RUN, 1, tmp_path / "plate.gif")
