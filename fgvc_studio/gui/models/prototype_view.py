@@ -45,7 +45,7 @@ class Book:
     """The prototypes of a run as columns; row i is the prototype of id i."""
 
     run: str
-    rows: Sequence[Prototype]
+    rows: list[Prototype]
     category: NDArray[np.int64]
     support: NDArray[np.bool_]
     suspicion: NDArray[np.float32]
@@ -57,8 +57,9 @@ class Book:
     off: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, run: str, rows: Sequence[Prototype]) -> Book:
+    def of(cls, run: str, table: Sequence[Prototype]) -> Book:
         """Columns of a table whose ids are 0, 1, 2, ..."""
+        rows = list(table)
         codes: dict[Verdict | None, int] = {None: 0, **{v: i for i, v in enumerate(VERDICTS, 1)}}
         return cls(
             run,
@@ -79,6 +80,12 @@ class Book:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def judged(self, ids: Sequence[int], verdict: Verdict | None, note: str) -> None:
+        """Note a verdict that was just written; the table read next says the same."""
+        for i in ids:
+            self.rows[i] = replace(self.rows[i], verdict=verdict, note=note)
+            self.verdict[i] = 0 if verdict is None else 1 + VERDICTS.index(verdict)
 
     @property
     def categories(self) -> list[int]:

@@ -177,6 +177,7 @@ class OpinionList(QWidget):
         self.explain = QPushButton(self.tr("Explain"))
         self.explain.clicked.connect(lambda: self.explain_requested.emit(self.current))
         self._queues = QButtonGroup(self)
+        self._queue_shown = ""
         self._build()
 
     def _build(self) -> None:
@@ -248,8 +249,9 @@ class OpinionList(QWidget):
         return self._item(index.row()) if index.isValid() else 0
 
     def show_opinions(self, opinions: Sequence[Opinion], note: str = "") -> None:
-        """Show another queue; the cursor goes to its first photo."""
-        kept = self.current
+        """Show what was read of the chosen queue; its cursor stays on its photo."""
+        kept = self.current if self._queue_shown == self.queue else 0
+        self._queue_shown = self.queue
         self.model.set_opinions(opinions)
         rows = [i for i, o in enumerate(opinions) if o.item_id == kept] or [0]
         if opinions:

@@ -8,8 +8,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from fgvc_studio.domain.prototypes import Contribution, Prototype
-from fgvc_studio.gui.widgets.evidence_view import PairRow
 from fgvc_studio.gui.widgets.inspector_parts import Heading
+from fgvc_studio.gui.widgets.pair_row import PairRow
 from fgvc_studio.gui.widgets.patch_pictures import PatchPictures
 
 MOST = 3

@@ -43,21 +43,25 @@ class PrototypeActs(QObject):
         ids, book = self._state.acting, self._state.book
         if not ids or book is None:
             return
-        rows = [book.rows[i] for i in ids]
-        if verdict is not None and all(r.verdict is verdict for r in rows):
+        if verdict is not None and all(book.rows[i].verdict is verdict for i in ids):
             verdict = None
-        note = rows[0].note if len(rows) == 1 and verdict is not None else ""
-        run, service = self._state.run, self._context.studio.prototypes
-        self._decide(lambda: service.verdict(run, ids, verdict, note))
+        groups: dict[str, list[int]] = {}
+        for i in ids:  # each keeps its note
+            groups.setdefault(book.rows[i].note if verdict else "", []).append(i)
+        for note, members in groups.items():
+            self._judge(members, verdict, note)
 
     def note(self, number: int, text: str) -> None:
         """Keep a note on a prototype; without a verdict it is unsure."""
         if self._state.book is None:
             return
         prototype = self._state.book.rows[number]
-        verdict = prototype.verdict or Verdict.UNSURE
-        service = self._context.studio.prototypes
-        self._decide(lambda: service.verdict(prototype.run, [prototype.id], verdict, text))
+        self._judge([number], prototype.verdict or Verdict.UNSURE, text)
+
+    def _judge(self, ids: list[int], verdict: Verdict | None, note: str) -> None:
+        run, service = self._state.run, self._context.studio.prototypes
+        if self._decide(lambda: service.verdict(run, ids, verdict, note)):
+            self._state.judged(ids, verdict, note)
 
     # ---- bans ------------------------------------------------------------------------------
     def turn(self) -> None:

@@ -83,6 +83,7 @@ class DetailFeeder(QObject):
         state.selection.current_changed.connect(lambda _n: self.refresh())
         state.loaded.connect(self.refresh)
         state.effects_changed.connect(self.show_state)
+        state.patched.connect(self.show_state)
         pane.heat_changed.connect(lambda _mode: self._look())
         pane.patch_chosen.connect(self.show_patch)
         pane.sister_chosen.connect(state.show_prototype)
@@ -239,6 +240,7 @@ class TileFeeder(QObject):
         self._grid = grid
         grid.set_badges(self.badges)
         grid.settled.connect(self._want_outlines)
+        self._state.patched.connect(grid.refresh)
 
     def badges(self, numbers: NDArray[np.int64]) -> PrototypeBadges:
         """What tiles of prototypes ``id + 1`` say."""

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import ItemsAdded, OpChanges
-from fgvc_studio.domain.prototypes import Effects, Prototype, PrototypeModel
+from fgvc_studio.domain.prototypes import Effects, Prototype, PrototypeModel, Verdict
 from fgvc_studio.gui.models.prototype_view import Book, PrototypeFilter, trial
 from fgvc_studio.gui.selection import Selection
 from fgvc_studio.gui.task_pool import Ticket
@@ -55,6 +55,8 @@ class PrototypeState(QObject):
     """Another model is looked at; comes before `loaded`."""
     shown = Signal(bool)
     """Other prototypes pass or in another order; whether to start at the top."""
+    patched = Signal()
+    """Verdicts were noted in the table."""
     effects_changed = Signal()
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
@@ -189,6 +191,12 @@ class PrototypeState(QObject):
         """Make a prototype (by id) the current one, in sight if the filter has it."""
         self.selection.clear()
         self.selection.set_current(number + 1)
+
+    def judged(self, ids: Sequence[int], verdict: Verdict | None, note: str) -> None:
+        """A verdict was written: show it at once, the next key may build on it."""
+        if self.book is not None:
+            self.book.judged(ids, verdict, note)
+            self.patched.emit()
 
     # ---- trying ----------------------------------------------------------------------------
     def turn(self, ids: Sequence[int]) -> None:
