@@ -70,6 +70,9 @@ def settle(qtbot, window):
 
 def press(qtbot, window, key, modifier=NONE):
     page = window.workspaces["go.discover"]
+    if not window.isActiveWindow():  # else its keys are dead
+        window.activateWindow()
+        qtbot.waitUntil(window.isActiveWindow, timeout=WAIT)
     target = {"review": page.grid, "known": page.queue.grid, "grow": page.pane.grid}[page._page]
     target.setFocus()
     qtbot.keyClick(target, key, modifier)
