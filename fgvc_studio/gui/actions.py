@@ -261,7 +261,7 @@ _CLUSTERS = (
          group=1),
     _row("cluster.reject", _("actions", "Reject the cluster"), "Del", scope="clusters",
          icon="close", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
-    _row("cluster.undecided", _("actions", "Put off: undecided"), "U", scope="clusters",
+    _row("cluster.undecided", _("actions", "Put off the cluster"), "U", scope="clusters",
          icon="uncertain", cli="clusters", when="deciding_cluster", menu="Clusters", group=1),
     _row("cluster.strike", _("actions", "Strike the selected out of the cluster"), "X",
          scope="clusters", icon="reject", cli="clusters", when="deciding_cluster",

@@ -9,7 +9,7 @@ import pytest
 from material import PHOTOS, SPECIES
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QInputDialog
-from window_driver import LONG, SOON, categories_of, make_window, open_in
+from window_driver import LONG, SOON, categories_of, focused, make_window, open_in
 
 from fgvc_studio.domain.clusters import ClusterState
 from fgvc_studio.gui import preferences
@@ -56,6 +56,7 @@ def press(qtbot, window, key, modifier=NONE) -> None:
     page = window.workspaces["go.discover"]
     target = page.pane.grid if page._page == "grow" else page.grid
     target.setFocus()
+    focused(qtbot, window)
     qtbot.keyClick(target, key, modifier)
     settle(qtbot, window)
 

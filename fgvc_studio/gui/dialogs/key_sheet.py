@@ -23,6 +23,8 @@ from fgvc_studio.gui.action_set import ActionSet
 from fgvc_studio.gui.actions import BY_ID, COMMANDS
 
 _ID = Qt.ItemDataRole.UserRole
+_FAMILIES = {"label": "Label", "cluster": "Clusters", "known": "Clusters", "grow": "Clusters"}
+"""Where commands without a menu are listed, by the first word of their id."""
 
 
 class KeySheet(QDialog):
@@ -79,6 +81,7 @@ class KeySheet(QDialog):
             "Edit": self.tr("Edit and select"),
             "Label": self.tr("Label"),
             "View": self.tr("Look and move"),
+            "Clusters": self.tr("Discover: clusters"),
             "Prototypes": self.tr("Prototypes"),
             "Help": self.tr("Help"),
         }
@@ -88,7 +91,7 @@ class KeySheet(QDialog):
             places[name].setFirstColumnSpanned(True)
             places[name].setFlags(Qt.ItemFlag.ItemIsEnabled)
         for command in COMMANDS:
-            place = command.menu or ("Label" if command.id.startswith("label") else "Help")
+            place = command.menu or _FAMILIES.get(command.id.partition(".")[0], "Help")
             verb = f"fgvc-studio {command.cli}" if command.cli else self.tr("window only")
             row = QTreeWidgetItem(
                 places[place],

@@ -23,6 +23,8 @@ from fgvc_studio.services.growing import Audit, GrowSession
 Ids = NDArray[np.int64]
 _SLOT = "discover grow"
 _EXAMPLES = 40
+PAGES, SMALLEST_PAGE = 30, 12
+"""A small project has small pages, else the first one is never all of one kind."""
 GUARD = 0.05
 """Share of each other known category that may be swept up."""
 _seeds = itertools.count(1)
@@ -108,16 +110,19 @@ class GrowDesk(QObject):
         self._pane.guard.setChecked(False)
         self.changed.emit()
 
+        free = int(np.count_nonzero(studio.catalogue.category == 0))
+        page = int(np.clip(free // PAGES, SMALLEST_PAGE, growing.PAGE))
+
         def read(_ticket: Ticket) -> tuple[GrowSession, Ids]:
             if category:
-                made = growing.start(studio, category=category, space=space or None)
+                made = growing.start(studio, category=category, space=space or None, page=page)
                 own = np.flatnonzero(studio.catalogue.category == category)[:_EXAMPLES] + 1
             elif cluster:
-                made = growing.start(studio, cluster=cluster, space=space or None)
+                made = growing.start(studio, cluster=cluster, space=space or None, page=page)
                 own = studio.review.members(cluster, _EXAMPLES).central
             else:
                 assert items is not None
-                made = growing.start(studio, items=items, space=space or None)
+                made = growing.start(studio, items=items, space=space or None, page=page)
                 own = items[:_EXAMPLES]
             return made, own.astype(np.int64)
 
