@@ -59,6 +59,7 @@ def main():
     p.add_argument("--seeds", default="0")
     p.add_argument("--pseudo", action="store_true")
     p.add_argument("--noise", type=float, default=0.3)
+    p.add_argument("--pollute", type=float, default=0.0, help="part of the pool that is known")
     p.add_argument("--baselines", action="store_true")
     p.add_argument("--set", nargs="*", default=[])
     args = p.parse_args()
@@ -72,8 +73,12 @@ def main():
         novel = y % 3 == 2
     labels = np.full(len(y), -1, np.int64)
     labels[~novel] = np.unique(y[~novel], return_inverse=True)[1]
-    truth, count = y[novel], len(np.unique(y[novel]))
+    count = len(np.unique(y[novel]))
+    if args.pollute:  # labels of known items are taken away until they make this part of the pool
+        known = np.random.default_rng(0).permutation(np.flatnonzero(~novel))
+        labels[known[: round(args.pollute / (1 - args.pollute) * novel.sum())]] = -1
     if args.baselines:
+        truth = y[novel]
         reduced = probes.pca_space(vectors)
         separated = probes.lda_space(reduced, np.flatnonzero(~novel), labels[~novel])
         for name, groups in (
@@ -100,8 +105,21 @@ def main():
         for report in stages.steps():
             last = report if report.diagnostics else last
         found = stages.propose()
-        heads = [task_aware(h, truth).accuracy for h in found.by_head]
-        scores = dataclasses.asdict(task_aware(found.assignment, truth))
+        kept = novel[found.rows]
+        truth = y[found.rows][kept]
+        heads = [task_aware(h[kept], truth).accuracy for h in found.by_head]
+        scores = dataclasses.asdict(task_aware(found.assignment[kept], truth))
+        if args.pollute:
+            gated = stages.done["known"]["gated"].numpy()
+            right = int((~novel[gated]).sum())
+            scores["gated"] = len(gated)
+            scores["gate_precision"] = right / max(1, len(gated))
+            scores["gate_recall"] = right / int(((labels < 0) & ~novel).sum())
+            named = stages.done["known"]["gated_class"].numpy()
+            own = np.unique(y[~novel], return_inverse=True)[1]
+            of_all = np.full(len(y), -1)
+            of_all[~novel] = own
+            scores["gate_names_right"] = float(np.mean(of_all[gated] == named)) if right else 0.0
         out = {
             "seed": seed,
             "k": stages.novel,

@@ -163,8 +163,11 @@ class CmdNetwork(nn.Module):
         return tokens, scores, first
 
     def _looked(self, tokens: Tensor) -> Tensor:
-        if self.whitening is not None:
-            tokens = self.whitening(tokens)
+        if self.whitening is not None:  # fitted on pooled features of length 1
+            length = (tokens.mean(1, keepdim=True) if tokens.ndim == 3 else tokens).norm(
+                dim=-1, keepdim=True
+            )
+            tokens = self.whitening(tokens / length.clamp(min=1e-6))
         adapted: Tensor = self.adapter(tokens)
         return adapted
 

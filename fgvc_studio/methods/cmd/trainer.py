@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from fgvc_studio.domain.records import Progress, Skipped
 from fgvc_studio.domain.runs import StepReport
@@ -206,7 +207,8 @@ class CmdTrainer:
                 vectors = self.split.class_token(features)
             else:
                 vectors = self.split.tokens(features).mean(1)
-            parts.append(vectors.float().unflatten(0, (views, -1)).transpose(0, 1).cpu())
+            vectors = F.normalize(vectors.float(), dim=-1)
+            parts.append(vectors.unflatten(0, (views, -1)).transpose(0, 1).cpu())
         found = whitening.projection(*_by_picture(torch.cat(parts)), self.dim)
         alone = self.runtime.world if self.runtime.main else 0  # all take that of the first process
         mean, weight = (self.runtime.mean(alone * x.to(device)) for x in found)

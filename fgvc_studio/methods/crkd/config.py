@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fgvc_studio.methods.config import param
 
 PRESETS = ("quick", "full")
-LEAST_STEPS = 500
+LEAST_STEPS = 160
 """Stage 2 is lengthened to so many steps."""
 
 
@@ -46,7 +46,7 @@ class CrkdConfig:
     )
     known_epochs: int = param(50, "Passes over labelled items in stage 1.", low=1, high=10_000)
     known_warmup: int = param(5, "Epochs of stage 1 with rising rate.", low=0, high=10_000)
-    epochs: int = param(100, "Passes over all items in stage 2.", low=1, high=10_000, basic=True)
+    epochs: int = param(40, "Passes over all items in stage 2.", low=1, high=10_000, basic=True)
     warmup: int = param(10, "Epochs of stage 2 with rising rate.", low=0, high=10_000)
     least_steps: int = param(
         LEAST_STEPS, "Stage 2 gets more epochs until it has so many steps.", low=1, high=1_000_000
@@ -128,5 +128,5 @@ def preset(name: str, items: int, train: str | None = None) -> CrkdConfig:
         Overrides what the preset trains.
     """
     if name == "full":
-        return CrkdConfig(train=train or "last-stage", hidden=2048)
+        return CrkdConfig(train=train or "last-stage", hidden=2048, epochs=100, least_steps=500)
     return CrkdConfig(train=train or "head")

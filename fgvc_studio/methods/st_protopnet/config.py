@@ -9,8 +9,6 @@ from fgvc_studio.methods.config import param
 PRESETS = ("quick", "full")
 LEAST_DIM, MOST_DIM = 64, 128
 """Bounds of a prototype's length where it follows the number of categories."""
-HEAD_ABOVE = 10_000
-"""Items above which the quick preset trains the head only."""
 HEAD_EPOCHS = 4
 """Of the quick preset where only the head trains: from its start values it then only overfits."""
 FEW = 15
@@ -24,7 +22,7 @@ IMBALANCE = 5.0
 
 @dataclass(frozen=True)
 class StProtoConfig:
-    """Defaults are those of the quick preset; see `preset` for the others."""
+    """Defaults are those of the quick preset of ``last-stage``; see `preset` for the others."""
 
     train: str = param(
         "last-stage",
@@ -126,6 +124,8 @@ def preset(name: str, items: int, train: str | None = None) -> StProtoConfig:
     ----------
     name : str
         ``quick`` (two cores) or ``full`` (GPU).
+    items : int
+        Not used: on two cores the head is what there is time for.
     train : str, optional
         Overrides what the preset trains.
     """
@@ -139,7 +139,7 @@ def preset(name: str, items: int, train: str | None = None) -> StProtoConfig:
             decay="step",
             map_upsample=2,
         )
-    train = train or ("head" if items > HEAD_ABOVE else "last-stage")
+    train = train or "head"
     if train == "head":
         return StProtoConfig(train=train, epochs=HEAD_EPOCHS)
     return StProtoConfig(train=train)

@@ -40,8 +40,9 @@ def test_settings_from_text():
 
 
 def test_presets_follow_the_number_of_items():
-    assert preset("quick", 100).train == "last-stage"
-    assert preset("quick", 6000).train == "head"
+    quick = preset("quick", 100)
+    assert (quick.train, quick.batch, quick.whiten) == ("head", 64, 256)
+    assert preset("full", 100).whiten == 0
     assert preset("quick", 6000, "last-stage").batch == 32
     full = preset("full", 100)
     assert (full.train, full.outputs, full.epochs) == ("all", 8192, 100)
