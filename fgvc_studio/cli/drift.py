@@ -13,7 +13,7 @@ from fgvc_studio.cli.console import table
 if TYPE_CHECKING:
     from fgvc_studio.services.drift_report import DriftReport
     from fgvc_studio.services.studio import Studio
-    from fgvc_studio.services.suggesting import Bulk
+    from fgvc_studio.services.suggested import Bulk
 
 app = typer.Typer()
 _SHOWN = 10

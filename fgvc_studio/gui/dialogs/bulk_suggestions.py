@@ -26,7 +26,7 @@ from fgvc_studio.gui.job_thread import Job, JobState
 from fgvc_studio.gui.widgets.drift_tables import ReportTable, Row
 from fgvc_studio.gui.widgets.sample_grid import SampleGrid
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
-from fgvc_studio.services.suggesting import Bulk
+from fgvc_studio.services.suggested import Bulk
 
 if TYPE_CHECKING:
     from fgvc_studio.gui.workspaces.base import Context

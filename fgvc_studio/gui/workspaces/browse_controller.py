@@ -19,7 +19,7 @@ from fgvc_studio.gui.dialogs.messages import confirm_bulk
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.browse_views import BrowseViews
-from fgvc_studio.services.suggesting import Advice
+from fgvc_studio.services.suggested import Advice
 
 _SIMILAR = 200
 _REGION = 60

@@ -25,7 +25,7 @@ from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.browse_categories import colour_index
 from fgvc_studio.services import attending
 from fgvc_studio.services.attending import Attention
-from fgvc_studio.services.suggesting import Advice
+from fgvc_studio.services.suggested import Advice
 
 _SLOT = "inspector"
 _WORDS = "BrowseInspector"

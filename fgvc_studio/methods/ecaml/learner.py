@@ -48,7 +48,8 @@ class EcamlLearner:
     Attributes
     ----------
     best : dict
-        ``epoch`` (looks before it was best; 0: the start), ``score`` and ``network`` (state).
+        ``epoch`` (looks before it was best; 0: the start), ``score``, ``network`` (state), and
+        ``curve``: the scores of all looks, from the start on.
     """
 
     model: nn.Module
@@ -176,9 +177,11 @@ class EcamlLearner:
 
     def _keep(self, epoch: int, scores: Mapping[str, float]) -> None:
         score = scores.get(SCORE)
+        curve = [*self.best.get("curve", ()), *(() if score is None else (score,))]
         if score is None or not self.best or score > self.best["score"]:
             state = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
             self.best = {"epoch": epoch, "score": score, "network": state}
+        self.best["curve"] = curve
 
     def _gathered(self, outputs: Outputs) -> tuple[Tensor, Tensor]:
         """Embeddings of the whole batch, with gradients over all processes."""

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from fgvc_studio.methods.ecaml.config import SEARCH_SEEDS, SEARCHED, EcamlConfig
 
+NOISE = 0.01
+"""mAP@R on hidden categories that a longer training may seem to lose."""
 FINAL, TRAINED, PLAIN = "final", "trained", "plain"
 
 
@@ -75,6 +77,21 @@ def strength(config: EcamlConfig, results: dict[str, dict[str, Any]]) -> float:
         if (turns := [t for t in range(SEARCH_SEEDS) if f"search-{value:g}-{t}" in results])
     }
     return max(tried, key=lambda value: tried[value]) if tried else config.confusion
+
+
+def enough(best: dict[str, Any]) -> int:
+    """Looks that the final training shall take: the last at which little is lost to the best.
+
+    The few hidden categories are a noisy judge: among scores that differ by less than `NOISE`, the
+    longer training is the better guess.
+
+    Parameters
+    ----------
+    best : dict
+        See `learner.EcamlLearner.best`.
+    """
+    good = [look for look, score in enumerate(best["curve"]) if score >= best["score"] - NOISE]
+    return max(good, default=int(best["epoch"]))
 
 
 @dataclass(frozen=True)

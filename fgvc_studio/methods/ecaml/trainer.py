@@ -268,6 +268,7 @@ class EcamlTrainer:
         best = self.learner.best
         found = self.results.setdefault(phase.name, {})
         found |= {"steps": self.loop.total, "looks": best["epoch"], "score": best["score"]}
+        found["enough"] = plan.enough(best)
         if phase.hides:
             self.learner.network.load_state_dict(best["network"])
             found["vectors"] = self.learner.embed(self.features.clean(self.parts.hidden))
@@ -334,7 +335,7 @@ class EcamlTrainer:
     def _looks(self, phase: plan.Phase) -> int:
         """How long a phase trains; the final one as long as was best for hidden categories."""
         if phase.name == plan.FINAL and plan.TRAINED in self.results:
-            return int(self.results[plan.TRAINED]["looks"])
+            return int(self.results[plan.TRAINED]["enough"])
         return self.config.looks
 
     # ---- features and numbers --------------------------------------------------------------

@@ -9,7 +9,7 @@ import torch
 
 from fgvc_studio.analysis import probes
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.methods.ecaml import batches, losses, readout
+from fgvc_studio.methods.ecaml import batches, losses, plan, readout
 from fgvc_studio.methods.ecaml.config import EcamlConfig, preset, resolved
 from fgvc_studio.methods.ecaml.learner import EcamlLearner
 from fgvc_studio.methods.ecaml.model import EcamlNetwork
@@ -295,3 +295,14 @@ def test_a_space_that_is_no_better_is_not_praised():
     better = readout.findings({"frozen": one, "lda": other, "trained": other}, 6)
     assert better.better and "not better than shrunken discriminants" in better.verdict
     assert better.metrics["map@r"]["value"] == pytest.approx(other.mean("map@r"))
+
+
+def test_the_last_training_is_as_long_as_nothing_tells_against_it():
+    def enough(*curve):
+        best = max(range(len(curve)), key=curve.__getitem__)
+        return plan.enough({"epoch": best, "score": curve[best], "curve": list(curve)})
+
+    assert enough(0.7, 0.75, 0.748, 0.745) == 3
+    assert enough(0.7, 0.75, 0.745, 0.70) == 2
+    assert enough(0.7, 0.6, 0.5) == 0
+    assert plan.enough({"epoch": 4, "score": None, "curve": []}) == 4
