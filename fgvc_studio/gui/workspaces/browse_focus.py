@@ -10,6 +10,7 @@ from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.browse_controller import BrowseController
 from fgvc_studio.gui.workspaces.browse_map import BrowseMap
 from fgvc_studio.gui.workspaces.browse_views import BrowseViews
+from fgvc_studio.services.suggesting import Advice
 
 MANY = 30
 """Beyond so many categories colours can no longer be told apart."""
@@ -69,11 +70,11 @@ class BrowseFocus(QObject):
         if asked == self._asked and self.wanted:
             self._set(asked | frozenset(like))
 
-    def _suggested(self, item: int, found: list[tuple[int, float]]) -> None:
+    def _suggested(self, item: int, advice: Advice) -> None:
         if self._asked or not self.wanted:
             return
         own = int(self._context.studio.catalogue.category[item - 1]) if item else 0
-        self._set(frozenset(c for c in (own, *(c for c, _ in found)) if c))
+        self._set(frozenset(c for c in (own, *(s.category_id for s in advice.suggestions)) if c))
 
     def _set(self, categories: frozenset[int]) -> None:
         if self._by_hand or (categories and not self.wanted):
