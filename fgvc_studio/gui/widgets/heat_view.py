@@ -34,7 +34,7 @@ class HeatView(ImageView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._heat: QImage | None = None
+        self._over: QImage | None = None
         self._contour: NDArray[np.float64] | None = None
         self._patch: Box | None = None
         self._token = "selection"
@@ -43,7 +43,7 @@ class HeatView(ImageView):
     @property
     def has_heat(self) -> bool:
         """Whether a heat map is shown."""
-        return self._heat is not None
+        return self._over is not None
 
     def show_evidence(
         self,
@@ -66,7 +66,7 @@ class HeatView(ImageView):
         note : str
             A line at the lower edge.
         """
-        self._heat, self._contour, self._patch, self._note = heat, contour, patch, note
+        self._over, self._contour, self._patch, self._note = heat, contour, patch, note
         self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -85,8 +85,8 @@ class HeatView(ImageView):
         p = QPainter(self)
         p.setRenderHint(QPainter.RenderHint.Antialiasing)
         p.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        if self._heat is not None:
-            p.drawImage(self._area(Box(0, 0, self._full.width(), self._full.height())), self._heat)
+        if self._over is not None:
+            p.drawImage(self._area(Box(0, 0, self._full.width(), self._full.height())), self._over)
         p.setBrush(Qt.BrushStyle.NoBrush)
         strokes = ((QColor(t.canvas), 4.0), (QColor(getattr(t, self._token)), 2.0))
         if self._patch is not None:

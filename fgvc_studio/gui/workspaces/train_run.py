@@ -97,6 +97,7 @@ class TrainRunPage(QWidget):
             button = QPushButton(text)
             button.setToolTip(tip)
             button.clicked.connect(act)
+            button.hide()  # until a run is shown; all of them together would widen the window
             self.buttons[name] = button
             acts.addWidget(button)
         acts.addStretch(1)
