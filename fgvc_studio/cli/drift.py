@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,11 +59,11 @@ def _lines(studio: Studio, found: DriftReport) -> list[str]:
         lines += _part(title, len(rows), cells, changes)
     pairs = ("pair", "before", "after")
     for title, both in (("Collapsed", found.collapsed), ("Pulled apart", found.pulled_apart)):
-        cells = [
+        moved = [
             (f"{name(p.first)} / {name(p.second)}", f"{p.before:.2f}", f"{p.after:.2f}")
             for p in both[:_SHOWN]
         ]
-        lines += _part(title, len(both), cells, pairs)
+        lines += _part(title, len(both), moved, pairs)
     near = [
         (f"{name(t.first)} / {name(t.second)}", f"{t.coefficient:.3f}", f"{t.probability:.2f}")
         for t in found.trouble[:_SHOWN]
@@ -77,7 +78,7 @@ def _lines(studio: Studio, found: DriftReport) -> list[str]:
 
 
 def _part(
-    title: str, count: int, rows: list[tuple[str, ...]], header: tuple[str, ...]
+    title: str, count: int, rows: Sequence[tuple[str, ...]], header: tuple[str, ...]
 ) -> list[str]:
     if not rows:
         return [f"{title}: none."]

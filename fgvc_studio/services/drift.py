@@ -75,7 +75,8 @@ class _Comparison:
         self._studio = studio
         self._spaces = [studio.exploring.space(name) for name in (old, new)]
         self._names = (old, new)
-        self._ids = np.intersect1d(*(space.item_ids for space in self._spaces))
+        first, second = self._spaces
+        self._ids = np.intersect1d(first.item_ids, second.item_ids)
         if len(self._ids) < _LEAST:
             raise UserError(
                 f"{old} and {new} have {len(self._ids)} items in common.",
@@ -217,8 +218,8 @@ class _Comparison:
             yield Progress(3 + turn, 6, "Comparing categories")
         names, numbers = drift.changes_of_categories(found[0].own, found[1].own, labels[queries])
         changes = [
-            CategoryChange(int(name), *(float(v) for v in row[:4]), int(row[4]))
-            for name, row in zip(names, numbers, strict=True)
+            CategoryChange(int(name), before, after, low, high, int(items))
+            for name, (before, after, low, high, items) in zip(names, numbers.tolist(), strict=True)
         ]
         new = found[1]
         against = (new.voted >= 0) & (new.voted != labels[queries])

@@ -284,7 +284,8 @@ class Suggesting:
         ids = opened.item_ids[opened.item_ids <= columns.n]
         if items is not None:
             ids = np.intersect1d(ids, np.asarray(items, np.int64))
-        return ids[columns.category[ids - 1] == 0]
+        unnamed: Ids = ids[columns.category[ids - 1] == 0]
+        return unnamed
 
     def _refused(self, ids: Ids, best: Ids) -> NDArray[np.bool_]:
         """Where the expert has said that an item is not of the proposed category."""
