@@ -98,11 +98,11 @@ class SettingsForm(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
-        self.more = QToolButton()
+        self.more = QToolButton(self)  # without a parent it would flash up as a window
         self.more.setCheckable(True)
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.toggled.connect(self._show_more)
-        self._rest = QWidget()
+        self._rest = QWidget(self)
 
     # ---- what is edited --------------------------------------------------------------------
     def set_method(self, config: type) -> None:
@@ -121,7 +121,7 @@ class SettingsForm(QWidget):
         for field in basic:
             if field is not first:
                 self._column.addWidget(self._row(field))
-        self._rest = QWidget()
+        self._rest = QWidget(self)
         rest = QVBoxLayout(self._rest)
         rest.setContentsMargins(0, 0, 0, 0)
         rest.setSpacing(0)
