@@ -123,6 +123,8 @@ def name_items(browse, category: int, n: int) -> float:
 def measure(path: Path, seconds: float) -> list[Row]:
     window_bench.LIMIT_S = PATIENCE_S
     app = make_application()
+    pulse = QTimer(interval=50)  # so that waiting goes on without events
+    pulse.start()
     preferences.remember("confirm/bulk_off", True)
     window = MainWindow(crashed=lambda trace, _doing: sys.exit(trace))
     window.resize(1440, 900)
@@ -140,18 +142,19 @@ def measure(path: Path, seconds: float) -> list[Row]:
     painted(paints)
     window.go("go.train")
     rest(2.0)
+    pulse.stop()
     idle = Clock()
     idle.start()
     rest(seconds / 4)
     idle.stop()
     settings = {"epochs": 1000}
     train.start(Request("cmd", "quick", "head", ("train", "val"), "", 0, settings))
-    pulse = QTimer(interval=50)  # so that waiting goes on without events
     pulse.start()
     until(app, lambda: window.jobs.running is not None, "the job")
-    until(app, lambda: train.control.starting is None, "the run")
-    run_id = train.control.history(train.page.run_id or train.control.runs[-1].id).run_id
-    history = train.control.history(run_id)
+    control = train.control
+    until(app, lambda: any(control.job_of(run.id) for run in control.runs), "the run")
+    run_id = next(run.id for run in control.runs if control.job_of(run.id))
+    history = control.history(run_id)
     until(app, lambda: history.points() > 4, "the first steps")
     pulse.stop()
     n = window.session.studio.catalogue.n
@@ -171,8 +174,9 @@ def measure(path: Path, seconds: float) -> list[Row]:
         rest(EVERY_S)
         naming.append(name_items(browse, category, n))
     clocks[1].stop()
+    pulse.start()
     rate = (history.points() - first) / (time.monotonic() - begun)
-    train.control.stop_and_discard(run_id)
+    control.stop_and_discard(run_id)
     until(app, lambda: not window.jobs.busy, "the end of the job")
     rest(1.0)
     window.close()
