@@ -180,7 +180,7 @@ def energy_outside(map_: Floats, inside: Floats) -> float | None:
     """
     energy = np.maximum(map_, 0)
     total = float(energy.sum())
-    return float((energy * (1 - inside)).sum() / total) if total > 0 else None
+    return min(1.0, float((energy * (1 - inside)).sum()) / total) if total > 0 else None
 
 
 def share_of_others(classes: Sequence[int], own: int) -> float | None:

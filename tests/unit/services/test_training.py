@@ -48,7 +48,7 @@ def test_a_run_makes_a_space_and_a_card(studio):
     folder = studio.training.runs.folder(result.run)
     names = {path.name for path in folder.iterdir()}
     assert names == {
-        "run.json", "card.json", "config.json", "material.npz", "metrics.jsonl",
+        "run.json", "card.json", "config.json", "live-map.npz", "material.npz", "metrics.jsonl",
         "model.safetensors",
     }  # fmt: skip
 
@@ -121,7 +121,7 @@ def verb(capsys, *args):
 
 
 def test_the_verbs(studio, capsys):
-    path = studio.store.path
+    path, frozen = studio.store.path, studio.embedding.default_space()
     studio.close()
     settings = [word for k, v in QUICK.items() for word in ("--set", f"{k}={v}")]
     code, answer = verb(capsys, "train", "cmd", path, "--train", "head", *settings)
@@ -134,7 +134,10 @@ def test_the_verbs(studio, capsys):
     )
     assert verb(capsys, "runs", path, "show", "cmd-1")[1]["result"]["card"]["run"] == "cmd-1"
     assert verb(capsys, "runs", path, "keep", "cmd-1")[1]["result"]["state"] == "kept"
-    assert verb(capsys, "runs", path, "compare", "cmd-1", "cmd-1")[1]["result"]["same_items"]
+    code, answer = verb(capsys, "runs", path, "compare", frozen, "cmd-1")
+    assert code == 0 and answer["result"]["drift"]["items"] == 24
+    assert 0 <= answer["result"]["drift"]["neighbours_kept"] <= 1
+    assert verb(capsys, "runs", path, "compare", "cmd-1", "cmd-1")[0] == 1
     assert verb(capsys, "runs", path, "discard", "cmd-1")[1]["result"]["state"] == "discarded"
     assert verb(capsys, "runs", path, "show", "cmd-7")[0] == 1
     code, answer = verb(capsys, "train", "cmd", "--settings")

@@ -259,7 +259,8 @@ def test_the_verbs(few, capsys):
     [("st-protopnet", "Judging with", PROTO), ("crkd", "Judging the", CRKD)],
 )
 def test_a_run_stopped_after_its_training_is_concluded(few, method, word, settings):
-    few.labelling.unlabel(np.arange(17, 25))
+    if method == "crkd":
+        few.labelling.unlabel(np.arange(17, 25))
     job = few.training.run(method, train="head", settings=settings)
     leave_at(job, word)
     (run,) = few.training.runs.all()
