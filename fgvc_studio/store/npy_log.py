@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +103,24 @@ def _layout(path: Path) -> tuple[int, int, tuple[int, ...], np.dtype[Any]]:
     try:
         with path.open("rb") as file:
             np.lib.format.read_magic(file)
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            length = int.from_bytes(file.read(2), "little")
+            shape, dtype = _header(file.read(length).decode("latin-1"))
             start = file.tell()
             row_bytes = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
             there = (os.fstat(file.fileno()).st_size - start) // row_bytes
             return min(int(shape[0]), there), start, shape, dtype
     except (OSError, ValueError, IndexError, ZeroDivisionError):
         return 0, 0, (0,), np.dtype(np.float32)
+
+
+def _header(text: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of a value, read without Python's parser.
+
+    numpy evaluates the header as a Python literal, and on Python 3.11 that fails now and then when
+    two threads do so at the same time ("AST constructor recursion depth mismatch").
+    """
+    kind = re.search(r"'descr': *'([^']+)'", text)
+    sizes = re.search(r"'shape': *\(([\d, ]*)\)", text)
+    if kind is None or sizes is None or "'fortran_order': False" not in text:
+        raise ValueError("no header of a plain array")
+    return tuple(int(n) for n in sizes[1].replace(",", " ").split()), np.dtype(kind[1])

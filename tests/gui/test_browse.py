@@ -18,6 +18,7 @@ from fgvc_studio.gui.job_thread import JobState
 from fgvc_studio.gui.main_window import MainWindow
 from fgvc_studio.services.browsing import Filter
 from fgvc_studio.services.studio import Studio
+from fgvc_studio.services.suggested import Advice, Suggestion
 
 PHOTOS = 24
 
@@ -73,6 +74,10 @@ def category(window, item):
 def press(qtbot, browse, key, modifier=Qt.KeyboardModifier.NoModifier):
     browse.grid.setFocus()
     qtbot.keyClick(browse.grid, key, modifier)
+
+
+def advice(*pairs):
+    return Advice(tuple(Suggestion(c, p) for c, p in pairs), stranger=False, calibrated=True)
 
 
 def test_opens_with_everything_in_place_and_fits(window, browse):
@@ -189,15 +194,15 @@ def test_large_steps_of_undo_leave_the_gui_thread(window, browse, qtbot, monkeyp
 
 
 def test_accept_takes_only_the_suggestion_of_the_item_shown(window, browse, qtbot):
-    browse.control._found_suggestions((1, [(2, 0.9)], []))
+    browse.control._found_suggestions((1, advice((2, 0.9)), []))
     window.selection.set_current(2)
     press(qtbot, browse, Qt.Key.Key_A)
     assert category(window, 2) == 0
     assert category(window, 1) == 0
-    browse.control._found_suggestions((1, [(2, 0.9)], []))  # late answer for item 1
+    browse.control._found_suggestions((1, advice((2, 0.9)), []))  # late answer for item 1
     press(qtbot, browse, Qt.Key.Key_A)
     assert category(window, 2) == 0
-    browse.control._found_suggestions((2, [(2, 0.9)], []))
+    browse.control._found_suggestions((2, advice((2, 0.9)), []))
     press(qtbot, browse, Qt.Key.Key_A)
     assert category(window, 2) == 2
 

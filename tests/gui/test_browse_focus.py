@@ -9,6 +9,7 @@ from fgvc_studio.gui.main_window import MainWindow
 from fgvc_studio.services.browsing import Filter
 from fgvc_studio.services.confusable import confusable
 from fgvc_studio.services.studio import Studio
+from fgvc_studio.services.suggested import Advice, Suggestion
 
 CATEGORIES, EACH = 36, 2
 N = CATEGORIES * EACH
@@ -51,6 +52,10 @@ def window(qtbot, project):
     w.close()
 
 
+def advice(*pairs):
+    return Advice(tuple(Suggestion(c, p) for c, p in pairs), stranger=False, calibrated=True)
+
+
 def test_categories_that_lie_side_by_side_are_confusable(project):
     with Studio.open(project) as studio:
         assert set(confusable(studio, [10], 2)) == {9, 11}
@@ -61,7 +66,7 @@ def test_categories_that_lie_side_by_side_are_confusable(project):
 def test_focus_follows_the_suggestions_the_filter_and_the_hand(window, qtbot):
     browse = window.workspaces["go.browse"]
     window.selection.set_current(EACH * 9 + 1)  # an item of the tenth category
-    browse.control.suggested.emit(EACH * 9 + 1, [(10, 0.6), (11, 0.3)])
+    browse.control.suggested.emit(EACH * 9 + 1, advice((10, 0.6), (11, 0.3)))
     assert browse.map.points.focus == {9, 10}
     browse.views.set_filter(Filter(categories=frozenset({20})))
     qtbot.waitUntil(lambda: {18, 19, 20} <= browse.map.points.focus)
@@ -73,8 +78,8 @@ def test_focus_follows_the_suggestions_the_filter_and_the_hand(window, qtbot):
     browse.views.clear()
     qtbot.waitUntil(lambda: not browse.map.points.focus)
     browse.map.toggle_focus(5)  # by hand, in the legend
-    browse.control.suggested.emit(EACH * 9 + 1, [(10, 0.6)])
+    browse.control.suggested.emit(EACH * 9 + 1, advice((10, 0.6)))
     assert browse.map.points.focus == {5}
     browse.map.clear_focus()
-    browse.control.suggested.emit(EACH * 9 + 1, [(10, 0.6)])
+    browse.control.suggested.emit(EACH * 9 + 1, advice((10, 0.6)))
     assert browse.map.points.focus == {9}

@@ -131,9 +131,9 @@ def test_categories_that_are_too_small_are_named(window, train, qtbot):
 def test_the_form_follows_the_preset_and_says_what_is_wrong(train, qtbot):
     form = train.setup.form
     train.setup.methods.choose("cmd")
-    assert form.value("batch") == "32" and form.value("colour_matters") is True
-    form.set_value("train", "head")
-    assert form.value("batch") == "64"
+    assert form.value("batch") == "64" and form.value("colour_matters") is True
+    form.set_value("train", "last-stage")
+    assert form.value("batch") == "32"
     form.set_value("epochs", "0")
     assert "from 1" in form.fault
     qtbot.waitUntil(lambda: "from 1" in train.setup.outlook.wrong.text(), timeout=LONG)

@@ -64,7 +64,7 @@ class TrainNeighbours(QWidget):
         for strip in self.strips:
             strip.clicked.connect(self.show_item)
         self._build()
-        context.selection.current_changed.connect(lambda _item: self._refresh_buttons())
+        context.selection.current_changed.connect(self._refresh_buttons)
 
     def _build(self) -> None:
         left = QVBoxLayout()
@@ -208,7 +208,7 @@ class TrainNeighbours(QWidget):
     def _failed(self, error: UserError) -> None:
         self.told.setText(str(error))
 
-    def _refresh_buttons(self) -> None:
+    def _refresh_buttons(self, _item: int = 0) -> None:
         self.selected.setEnabled(bool(self._context.selection.current))
 
     def stop(self) -> None:
