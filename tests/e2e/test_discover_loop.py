@@ -45,10 +45,11 @@ def settle(qtbot, window) -> None:
     deciding = window.workspaces["go.discover"].control.deciding
 
     def quiet() -> bool:
-        return not deciding.busy and not window.tasks._open
+        return not deciding.busy and not window.tasks._open and not window.session.bridge._events
 
-    qtbot.waitUntil(quiet, timeout=SOON)
-    qtbot.wait(40)  # what the bus has published may only now ask for a new list
+    for _ in range(4):  # what has arrived may only now ask for a new list
+        qtbot.waitUntil(quiet, timeout=SOON)
+        qtbot.wait(30)
     qtbot.waitUntil(quiet, timeout=SOON)
 
 
