@@ -220,7 +220,8 @@ class DiscoverWorkspace(Workspace):
         self.bar.set_counts(len(self._states) - open_, len(self._states), waiting)
 
     def _current_changed(self, cluster_id: int) -> None:
-        self.modes.leave()
+        if cluster_id != self.modes.cluster:  # a list that comes late names the same one again
+            self.modes.leave()
         self.desk.look_at(cluster_id)
         self._show_cluster()
         self.context.actions.refresh()
