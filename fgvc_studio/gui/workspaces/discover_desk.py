@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from fgvc_studio.domain.clusters import Cluster, Discovery, Members, NearestCard
+from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.workspaces.base import Context
@@ -135,22 +136,35 @@ class DiscoverDesk(QObject):
         def read(ticket: Ticket) -> Details | None:
             if ticket.stale:
                 return None
-            return Details(
-                cluster_id, review.members(cluster_id, MOST), review.nearest_card(cluster_id)
-            )
+            try:
+                return Details(
+                    cluster_id, review.members(cluster_id, MOST), review.nearest_card(cluster_id)
+                )
+            except UserError:
+                if self._there(cluster_id):
+                    raise
+                return None
 
         self._context.tasks.submit(_ONE, read, self._read, self._context.show_fault)
 
     def arrange(self) -> None:
         """Ask for all members with like beside like."""
         review, cluster_id = self._context.studio.review, self.current
+
+        def read(_ticket: Ticket) -> tuple[int, Ids]:
+            try:
+                return cluster_id, review.arranged(cluster_id)
+            except UserError:
+                if self._there(cluster_id):
+                    raise
+                return 0, np.empty(0, np.int64)
+
         if cluster_id:
-            self._context.tasks.submit(
-                _ALL,
-                lambda _ticket: (cluster_id, review.arranged(cluster_id)),
-                self._arranged,
-                self._context.show_fault,
-            )
+            self._context.tasks.submit(_ALL, read, self._arranged, self._context.show_fault)
+
+    def _there(self, cluster_id: int) -> bool:
+        """Whether a cluster still is one; split or merged meanwhile, a new list is on its way."""
+        return any(c.id == cluster_id for c in self._context.studio.review.clusters())
 
     def _arranged(self, answer: tuple[int, Ids]) -> None:
         if answer[0] == self.current:
