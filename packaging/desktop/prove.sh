@@ -58,7 +58,7 @@ XVFB=$!
 export DISPLAY=":$NUMBER"
 sleep 1
 # Import, embedding, UMAP, naming, the trainings, export; the report with pictures of the window.
-user QT_QPA_PLATFORM=offscreen fgvc-studio demo --dir /home/anna/sample --headless --images "$PHOTOS" --quiet
+user env QT_QPA_PLATFORM=offscreen fgvc-studio demo --dir /home/anna/sample --headless --images "$PHOTOS" --quiet
 took "sample project: the whole loop on $PHOTOS photos"
 cp -r "$ROOTFS/home/anna/sample/report" "$OUT/"
 PROJECT="$(find "$ROOTFS/home/anna/sample" -maxdepth 1 -name '*.fgvc' | head -1)"
