@@ -34,6 +34,7 @@ from fgvc_studio.gui.widgets.rail import Rail
 from fgvc_studio.gui.widgets.status_line import StatusLine
 from fgvc_studio.gui.widgets.toasts import ToastStack
 from fgvc_studio.gui.widgets.top_bar import TopBar
+from fgvc_studio.gui.widgets.undo_bar import UndoBar
 from fgvc_studio.gui.window_commands import WindowCommands
 from fgvc_studio.gui.workspaces.base import Context, Workspace
 
@@ -65,20 +66,31 @@ class MainWindow(QMainWindow):
         self._show_title()
 
     # ---- projects --------------------------------------------------------------------------
-    def open_project(self, path: str | Path, *, read_only: bool = False) -> None:
-        """Open a project (read in the background, then shown)."""
+    def open_project(
+        self,
+        path: str | Path,
+        *,
+        read_only: bool = False,
+        then: Callable[[], Any] | None = None,
+    ) -> None:
+        """Open a project (read in the background, then shown); then call `then`."""
 
         def read(_ticket: Ticket) -> Any:
             from fgvc_studio.services.studio import Studio
 
             return Studio.open(Path(path), who=preferences.who(), read_only=read_only)
 
+        def shown(studio: Any) -> None:
+            self.show_project(studio)
+            if then:
+                QTimer.singleShot(0, then)
+
         def begin() -> None:
             self.status.showMessage(self.tr("Opening {name}...").format(name=Path(path).name))
             self.tasks.submit(
                 "open project",
                 read,
-                self.show_project,
+                shown,
                 lambda e: self._not_opened(path, e),
                 lambda studio: studio.close(),
             )
@@ -162,6 +174,7 @@ class MainWindow(QMainWindow):
         self.start.refresh()
         self.frames.setCurrentIndex(0)
         self.status.show_status(None)
+        self.undo_bar.hide()
         self._show_title()
 
     def _after_jobs(self, act: Callable[[], Any]) -> None:
@@ -238,6 +251,7 @@ class MainWindow(QMainWindow):
         space = next((w.space_name() for w in self.workspaces.values() if w.space_name()), "")
         shown = page.shown_count() if page else None
         self.status.show_status(self.session.status(space, shown))
+        self.undo_bar.show_steps(self.session.undo_summary, self.session.redo_summary)
         self.actions_.refresh()
 
     def show_fault(self, error: UserError) -> None:
@@ -303,6 +317,8 @@ class MainWindow(QMainWindow):
             self.rail.add(self.actions_[command])
         self.rail.add_below(self.actions_["app.settings"])
         self.menus = self.actions_.fill_menu_bar(self.menuBar())
+        self.undo_bar = UndoBar(self.actions_["edit.undo"], self.actions_["edit.redo"])
+        self.undo_bar.stand_in(self.menuBar(), self.top)
         self.status = StatusLine()
         self.setStatusBar(self.status)
         self._status_timer = QTimer(self)

@@ -98,6 +98,10 @@ def sheet(t: Theme) -> str:
     QPushButton[role="keyed"] {{ text-align: left; padding: 4px 8px; }}
     QPushButton[role="keyed"]:checked, QPushButton[role="chip"]:checked {{
         background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; }}
+    QTreeView#hits::item {{ padding: 6px 4px; border-bottom: 1px solid {t.border}; }}
+    QTextBrowser#page {{ background: {t.panel}; border: none; border-radius: 0; padding: 0; }}
+    QToolButton#step {{ padding: 2px 8px; color: {t.text}; }}
+    QToolButton#step:disabled {{ color: {t.unlabelled}; }}
     QLabel#key {{ background: {t.window}; border: 1px solid {t.border}; border-radius: 4px;
         padding: 1px 6px; color: {t.text}; }}
     """

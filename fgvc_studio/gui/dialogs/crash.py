@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio import __version__
+from fgvc_studio.gui import log_file
 
 
 def report(trace: str, doing: str = "") -> str:
@@ -56,6 +57,13 @@ class CrashDialog(QDialog):
             )
         )
         words.setWordWrap(True)
+        place = QLabel(self.tr("It also stands in {file}").format(file=log_file.path()))
+        place.setProperty("role", "muted")
+        place.setWordWrap(True)
+        place.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
         text = QPlainTextEdit(self.report)
         text.setReadOnly(True)
         text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
@@ -69,7 +77,7 @@ class CrashDialog(QDialog):
         close.setDefault(False)
         self.copy.clicked.connect(self._copy)
         buttons.rejected.connect(self.reject)
-        for widget in (title, words, text, buttons):
+        for widget in (title, words, text, place, buttons):
             layout.addWidget(widget)
 
     def _copy(self) -> None:
@@ -98,6 +106,7 @@ class CrashHook(QObject):
 
     def show_report(self, trace: str, doing: str = "") -> None:
         """Show the dialog unless one is open already."""
+        log_file.note(trace, doing)
         if self._open:
             return
         self._open = True

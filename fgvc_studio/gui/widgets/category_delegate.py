@@ -67,7 +67,7 @@ class CategoryDelegate(QStyledItemDelegate):
         left = metrics.horizontalAdvance(name) + 8
         rect.setLeft(rect.left() + left)
         font.setItalic(False)
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         if rank and p.fontMetrics().horizontalAdvance(rank) <= rect.width() - 2:
             p.setPen(muted)
@@ -85,7 +85,7 @@ class CategoryDelegate(QStyledItemDelegate):
         _, total, done = index.data(COUNT)
         rect = rect.adjusted(4, 0, -4, 0)
         font = p.font()
-        font.setPixelSize(12)
+        font.setPixelSize(theme.px(12))
         p.setFont(font)
         p.setPen(text if total else muted)
         label = f"{done:,} / {total:,}" if total else "–"

@@ -254,7 +254,7 @@ class _RowDelegate(QStyledItemDelegate):
         elide = Qt.TextElideMode.ElideRight
         name = painter.fontMetrics().elidedText(match.shown, elide, rect.width())
         painter.drawText(upper, Qt.AlignmentFlag.AlignVCenter, name)
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         painter.setFont(font)
         painter.setPen(QColor(muted))
         below = index.data(_PATH)

@@ -310,7 +310,7 @@ class MapSurface(QWidget):
     def _paint_names(self, painter: QPainter, area: QRectF) -> None:
         tokens = theme.current()
         font = self.font()
-        font.setPixelSize(12)
+        font.setPixelSize(theme.px(12))
         font.setBold(True)
         names = []
         for code, x, y in self._anchors:

@@ -72,7 +72,7 @@ class PrototypePainter(TilePainter):
             "forbid": t.danger,
         }
         self._small = QFont(self._font)
-        self._small.setPixelSize(11)
+        self._small.setPixelSize(theme.px(11))
         self._small_metrics = QFontMetrics(self._small)
         self._pills: dict[tuple[str, int], QPixmap] = {}
         self._words = {
