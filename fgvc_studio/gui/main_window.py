@@ -321,6 +321,7 @@ class MainWindow(QMainWindow):
         self.undo_bar.stand_in(self.menuBar(), self.top)
         self.status = StatusLine()
         self.setStatusBar(self.status)
+        self.toasts.stand_on(self.status)
         self._status_timer = QTimer(self)
         self._status_timer.setInterval(_STATUS_EVERY_MS)
         self._status_timer.timeout.connect(self.show_status)

@@ -46,12 +46,12 @@ def sheet(t: Theme) -> str:
     QStatusBar::item {{ border: none; }}
     QStatusBar QLabel {{ color: {t.muted}; padding: 0 2px; font-size: 12px; }}
     QFrame#toasts, QWidget#toasts {{ background: transparent; }}
-    QFrame#toast {{ background: {t.text}; border-radius: 8px; }}
+    QFrame#toast {{ background: {t.text}; border-radius: 6px; }}
     QFrame#toast QLabel {{ color: {t.window}; background: transparent; }}
-    QFrame#toast QToolButton {{ color: {t.window}; font-size: 16px; }}
+    QFrame#toast QToolButton {{ color: {t.window}; font-size: 16px; padding: 0; }}
     QFrame#toast QToolButton:hover {{ background: {t.muted}; }}
     QFrame#toast QPushButton {{ background: {t.window}; color: {t.text}; border: none;
-        border-radius: 5px; padding: 4px 14px; font-weight: 600; min-height: 20px; }}
+        border-radius: 4px; padding: 1px 10px; font-weight: 600; min-height: 20px; }}
     QFrame#toast QPushButton:focus, QFrame#toast QToolButton:focus {{
         border: 2px solid {t.accent}; }}
     QFrame#toast[tone="danger"] {{ border-left: 6px solid {t.danger}; }}

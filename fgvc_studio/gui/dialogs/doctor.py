@@ -107,6 +107,8 @@ class DoctorDialog(QDialog):
             self.title.setText(self.tr("One thing needs mending"))
         elif bad:
             self.title.setText(self.tr("{n} things need mending").format(n=bad))
+        elif any(f.level == "note" for f in found):
+            self.title.setText(self.tr("Everything works"))
         else:
             self.title.setText(self.tr("Everything is all right"))
         for finding in found:

@@ -32,6 +32,9 @@ SIZES = (90, 100, 115, 130, 150)
 """Sizes of text on offer, in per cent."""
 
 
+_LABELS = 110
+
+
 class SettingsDialog(QDialog):
     """Preferences of this person on this machine.
 
@@ -72,6 +75,8 @@ class SettingsDialog(QDialog):
             title.setProperty("role", "heading")
             layout.addWidget(title)
             layout.addLayout(form)
+            for i in range(form.rowCount()):  # the fields of all parts stand below each other
+                form.itemAt(i, QFormLayout.ItemRole.LabelRole).widget().setMinimumWidth(_LABELS)
             layout.addSpacing(8)
         area = QScrollArea()
         area.setWidgetResizable(True)

@@ -55,8 +55,8 @@ class JobsStrip(QWidget):
         self.bar.setVisible(job is not None)
         if job is None:
             failed = any(j.state is JobState.FAILED for j in self._queue.jobs[-1:])
-            self.button.setText(self.tr("Last job failed") if failed else self.tr("No jobs"))
-            self.setToolTip("")
+            self.button.setText(self.tr("Last job failed") if failed else self.tr("Jobs"))
+            self.setToolTip("" if failed else self.tr("No job is running"))
             return
         _fill_bar(self.bar, job)
         more = f" +{waiting}" if waiting else ""

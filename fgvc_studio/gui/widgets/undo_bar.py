@@ -34,8 +34,11 @@ class UndoBar(QWidget):
             action.changed.connect(self._follow)
             row.addWidget(button)
         self.undo.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.setFixedWidth(_NAME_WIDTH + 130)
         self.show_steps("", "")
+
+    def sizeHint(self) -> QSize:
+        """Always the same, whatever the name: the buttons keep to the right end."""
+        return QSize(_NAME_WIDTH + 110, _HEIGHT + 2)
 
     def stand_in(self, menu: QMenuBar, top: TopBar) -> None:
         """Take the right end of the menu's line; the top bar where the system draws the menu."""
