@@ -76,6 +76,11 @@ def pages() -> tuple[Page, ...]:
     return tuple(_read(name) for name in names)
 
 
+def page(file: str) -> Page | None:
+    """The page of this name; None where there is none."""
+    return next((p for p in pages() if p.file == file), None)
+
+
 def _read(name: str) -> Page:
     text = (folder() / name).read_text("utf-8")
     found, fenced = [], False

@@ -65,6 +65,8 @@ def sheet(t: Theme) -> str:
     QFrame#choice[chosen="true"] {{ border: 2px solid {t.accent}; }}
     QFrame#choice QRadioButton {{ font-weight: 600; }}
     QFrame#popup {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QFrame#identify {{ background: {t.raised}; border: 1px solid {t.border}; }}
+    QFrame#identify QListView {{ background: {t.raised}; }}
     QFrame#popup QListView {{ background: {t.raised}; }}
     QFrame#card[drop="true"] {{ border: 2px solid {t.accent}; }}
     QFrame#topBar QScrollArea, QFrame#topBar QScrollArea > QWidget > QWidget,
@@ -85,7 +87,10 @@ def sheet(t: Theme) -> str:
         height: 12px; }}
     QDialogButtonBox, QMessageBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QTableView::item {{ padding: 0 5px; }}
-    QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 20px; }}
+    QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
+    QDoubleSpinBox::down-button {{ border: none; width: 20px; }}
+    QAbstractSpinBox QLineEdit {{ border: none; padding: 0 0 0 4px; background: transparent; }}
+    QAbstractSpinBox QLineEdit:focus {{ border: none; padding: 0 0 0 4px; }}
     QTabBar {{ background: transparent; }}
     QTabBar::tab {{ padding: 6px 12px; border: none; border-bottom: 2px solid transparent;
         color: {t.muted}; background: transparent; }}

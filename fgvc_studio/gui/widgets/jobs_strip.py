@@ -62,7 +62,7 @@ class JobsStrip(QWidget):
         more = f" +{waiting}" if waiting else ""
         metrics = self.button.fontMetrics()
         title = metrics.elidedText(job.title, Qt.TextElideMode.ElideRight, 190)
-        self.button.setText(f"{title}  {short_state(job)}{more}")
+        self.button.setText(f"{title}  {short_state(job)}{more}".rstrip())
         self.setToolTip(f"{job.title}: {long_state(job)}")
 
     def toggle_list(self) -> None:
@@ -230,7 +230,7 @@ def short_state(job: Job) -> str:
         return tr("Stopping...")
     if job.state is JobState.PAUSED:
         return tr("paused")
-    return "..." if job.fraction is None else f"{int(100 * job.fraction)} %"
+    return "" if job.fraction is None else f"{int(100 * job.fraction)} %"
 
 
 def long_state(job: Job) -> str:

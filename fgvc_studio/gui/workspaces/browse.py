@@ -336,6 +336,7 @@ class BrowseWorkspace(Workspace):
         self.grid.activated.connect(lambda _item: self.open_photo())
         self.map.item_activated.connect(self._jump)
         self.map.gestures.selected.connect(self._selected_on_map)
+        self.map.gestures.escaped.connect(self.escape)
         self.categories.favourites.gather_requested.connect(self.views.gather)
         self.thumbnails.ready.connect(lambda ids: [self.map.thumbnail_ready(i) for i in ids])
         self.identify_box.chosen.connect(self.control.label)
