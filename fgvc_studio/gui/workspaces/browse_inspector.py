@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage
 
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import Box, LabelSource, Mark
-from fgvc_studio.gui import theme
+from fgvc_studio.gui import theme, words
 from fgvc_studio.gui.dialogs.viewer import PictureSource
 from fgvc_studio.gui.models.inspector_data import HistoryLine, InspectorData, Suggestion
 from fgvc_studio.gui.task_pool import Ticket
@@ -143,7 +143,7 @@ class BrowseInspector(QObject):
             height=record.height,
             box=_box(self._context, item),
             size_bytes=record.size_bytes,
-            category=studio.catalogue.path_name(label.category_id) if label else "",
+            category=words.path(studio.catalogue.path_name(label.category_id)) if label else "",
             source=LabelSource(label.source) if label else None,
             confidence=label.confidence if label else 0.0,
             who=label.who if label else "",
