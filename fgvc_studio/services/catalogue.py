@@ -123,11 +123,12 @@ class Catalogue:
 
     def _relabel(self, patch: LabelPatch) -> None:
         columns = self.columns
-        rows = patch.items[patch.items <= columns.n] - 1
-        columns.category[rows] = patch.category
-        columns.source[rows] = patch.source
-        columns.confidence[rows] = patch.confidence
-        columns.at[rows] = patch.at
+        known = patch.items <= columns.n
+        rows = patch.items - 1 if known.all() else patch.items[known] - 1
+        for name in _COLUMNS_OF["labels"]:
+            value = getattr(patch, name)
+            whole = np.ndim(value) == 0 or len(value) == len(rows)
+            getattr(columns, name)[rows] = value if whole else value[known]
 
     def _read(self, first: int = 1) -> Columns:
         items = self._store.images.columns(first)
