@@ -10,7 +10,7 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication
 
 from fgvc_studio import __version__
-from fgvc_studio.gui import icons, preferences, theme
+from fgvc_studio.gui import collector, icons, preferences, theme
 from fgvc_studio.gui.dialogs.crash import CrashHook
 from fgvc_studio.gui.main_window import MainWindow
 
@@ -97,6 +97,10 @@ class WarmUp(QThread):
 
     def run(self) -> None:
         """Thread body (called by Qt)."""
+        with collector.loading():
+            self._load()
+
+    def _load(self) -> None:
         from fgvc_studio.gui import palette, workspaces
         from fgvc_studio.gui.widgets import map_raster
         from fgvc_studio.services import studio  # noqa: F401
