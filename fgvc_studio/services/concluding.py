@@ -138,7 +138,7 @@ class Concluding:
 
     # ---- classifiers -----------------------------------------------------------------------
     def _classifier(self, job: Job) -> Generator[Progress, None, Outcome]:
-        """On labelled items of the split test; with too few on those held out for validation, too."""
+        """On labelled items of the split test; if these are few, on validation, too."""
         from fgvc_studio.methods.st_protopnet import classifier
         from fgvc_studio.methods.st_protopnet.two_fits import FIRST
 

@@ -69,7 +69,7 @@ class Derivation:
 
     @property
     def labels(self) -> Any:
-        """Labels as they were at the start of the parent, and the images that it was checked with."""
+        """Labels at the start of the parent, with the images that it was checked with."""
         from fgvc_studio.methods.material import Material
         from fgvc_studio.methods.st_protopnet.data import labels_of
 
