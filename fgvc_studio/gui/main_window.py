@@ -35,6 +35,7 @@ from fgvc_studio.gui.widgets.status_line import StatusLine
 from fgvc_studio.gui.widgets.toasts import ToastStack
 from fgvc_studio.gui.widgets.top_bar import TopBar
 from fgvc_studio.gui.window_commands import WindowCommands
+from fgvc_studio.gui.workspaces import Workspaces, makers
 from fgvc_studio.gui.workspaces.base import Context, Workspace
 
 _DESIGN_SIZE = (1440, 900)
@@ -50,7 +51,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._crashed = crashed
         self.session: ProjectSession | None = None
-        self.workspaces: dict[str, Workspace] = {}
+        self.workspaces = Workspaces({}, self._place, self)
         self.selection = Selection(self)
         self.jobs = JobQueue(self)
         self.tasks = TaskPool(self)
@@ -89,8 +90,6 @@ class MainWindow(QMainWindow):
 
     def show_project(self, studio: Any) -> ProjectSession:
         """Show an open project; the window closes it in the end."""
-        from fgvc_studio.gui.workspaces import make_all
-
         self.status.clearMessage()
         session = ProjectSession(studio, self)
         self.session = session
@@ -108,10 +107,9 @@ class MainWindow(QMainWindow):
             self.grow,
             self._browsed,
         )
-        for workspace in make_all(context):
-            self.workspaces[workspace.command] = workspace
-            self.pages.addWidget(workspace)
-            self.actions_.connect(workspace.command, lambda c=workspace.command: self.go(c))
+        self.workspaces = Workspaces(makers(context), self._place, self)
+        for command in self.workspaces:
+            self.actions_.connect(command, lambda c=command: self.go(c))
         session.bridge.decided.connect(self.show_status)
         session.bridge.items_added.connect(self.show_status)
         session.remember()
@@ -119,7 +117,11 @@ class MainWindow(QMainWindow):
         self.go(next(iter(self.workspaces)))
         self._show_title()
         self._status_timer.start()
+        self.workspaces.make_rest()
         return session
+
+    def _place(self, workspace: Workspace) -> None:
+        self.pages.addWidget(workspace)
 
     def close_project(self, then: Callable[[], Any] | None = None) -> None:
         """Close the project, asking first when jobs run; then call `then`."""
@@ -143,7 +145,7 @@ class MainWindow(QMainWindow):
         self.toasts.clear()
         self.selection.clear()
         self.selection.set_current(0)
-        for workspace in self.workspaces.values():
+        for workspace in self.workspaces.made():
             top = workspace.top_widget()
             if top:
                 self.top.remove_widget(top)
@@ -235,7 +237,7 @@ class MainWindow(QMainWindow):
         if self.session is None:
             return
         page = self.workspace
-        space = next((w.space_name() for w in self.workspaces.values() if w.space_name()), "")
+        space = next((w.space_name() for w in self.workspaces.made() if w.space_name()), "")
         shown = page.shown_count() if page else None
         self.status.show_status(self.session.status(space, shown))
         self.actions_.refresh()
