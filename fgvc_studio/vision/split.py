@@ -184,10 +184,10 @@ def _folded(parts: list[nn.Module]) -> list[nn.Module]:
 
 
 def laid_out(stored: Tensor) -> Tensor:
-    """Maps with the channels last in memory, which convolutions take a third less time for."""
+    """As float32; maps with the channels last in memory, which convolutions are faster with."""
     if stored.ndim != 4:
-        return stored
-    return stored.contiguous(memory_format=torch.channels_last)
+        return stored.float()
+    return stored.to(torch.float32, memory_format=torch.channels_last)
 
 
 def with_drop_path(rest: nn.Module, probability: float) -> None:

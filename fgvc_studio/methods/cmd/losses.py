@@ -83,7 +83,8 @@ def cmd_loss(
     with torch.no_grad():
         log_q = [((t.image - centres[0]) / tau_teacher).log_softmax(-1) for t in teacher]
         q_image = [q.exp() for q in log_q]
-        q_region = [(t.region - centres[1]).div_(tau_teacher).softmax(-1) for t in teacher]
+        middle = centres[1] / -tau_teacher
+        q_region = [torch.add(middle, t.region, alpha=1 / tau_teacher).softmax(-1) for t in teacher]
         t_units = [F.normalize(t.tokens, dim=-1) for t in teacher]
     p_image = [(s.image / tau_student).log_softmax(-1) for s in student]
 
