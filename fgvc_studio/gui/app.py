@@ -9,7 +9,7 @@ from PySide6.QtCore import QLibraryInfo, QLocale, QThread, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from fgvc_studio import __version__
-from fgvc_studio.gui import icons, log_file, preferences, theme
+from fgvc_studio.gui import collector, icons, log_file, preferences, theme
 from fgvc_studio.gui.dialogs.crash import CrashHook
 from fgvc_studio.gui.main_window import MainWindow
 
@@ -94,6 +94,10 @@ class WarmUp(QThread):
 
     def run(self) -> None:
         """Thread body (called by Qt)."""
+        with collector.loading():
+            self._load()
+
+    def _load(self) -> None:
         from fgvc_studio.gui import palette, workspaces
         from fgvc_studio.gui.widgets import map_raster
         from fgvc_studio.services import studio  # noqa: F401

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio.domain.errors import ProjectLockedError, UserError
-from fgvc_studio.gui import icons, preferences
+from fgvc_studio.gui import collector, icons, preferences
 from fgvc_studio.gui.action_set import ActionSet
 from fgvc_studio.gui.dialogs.messages import show_fault
 from fgvc_studio.gui.dialogs.start_page import StartPage
@@ -183,6 +183,7 @@ class MainWindow(QMainWindow):
         self.status.show_status(None)
         self.undo_bar.hide()
         self._show_title()
+        QTimer.singleShot(0, collector.project_closed)
 
     def _after_jobs(self, act: Callable[[], Any]) -> None:
         def once() -> None:

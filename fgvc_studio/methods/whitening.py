@@ -38,9 +38,15 @@ class Whitening(nn.Module):
         self.mean.copy_(projection[0])
         self.weight.copy_(projection[1])
 
-    def forward(self, cells: Tensor) -> Tensor:
-        """(..., d) -> (..., k)."""
-        return F.linear(cells - self.mean, self.weight)
+    def forward(self, cells: Tensor, length: Tensor | None = None) -> Tensor:
+        """(..., d), divided by a length (..., 1) where one is given -> (..., k).
+
+        Mean and length are applied to the shorter result.
+        """
+        made = F.linear(cells, self.weight)
+        if length is not None:
+            made = made / length
+        return made - self.weight @ self.mean
 
 
 def projection(

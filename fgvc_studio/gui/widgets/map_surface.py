@@ -312,10 +312,14 @@ class MapSurface(QWidget):
         font = self.font()
         font.setPixelSize(theme.px(12))
         font.setBold(True)
-        names = []
-        for code, x, y in self._anchors:
-            names.append((self.names.get(code, ""), tokens.text, *self.state.to_screen(x, y)))
-        overlay.draw_names(painter, names, self._cache, tokens, font, area, self._ratio)
+        self._cache.set_look(tokens.canvas, font, self._ratio)
+        x0, y0, scale = self.state.x, self.state.y, self.state.scale
+        across, down = self.state.width / 2, self.state.height / 2
+        names = (
+            (self.names.get(c, ""), tokens.text, across + (x - x0) * scale, down - (y - y0) * scale)
+            for c, x, y in self._anchors
+        )
+        overlay.draw_names(painter, names, self._cache, area)
 
     def _paint_pulse(self, painter: QPainter) -> None:
         at = self.place_of(self._pulse_id) if self._pulse_id else None

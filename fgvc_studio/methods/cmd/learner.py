@@ -122,12 +122,11 @@ class CmdLearner:
             )
         ]
         large, small = self._fetch(rows[part], chosen[0], chosen[1], clock.step)
-        inputs = [x for x in (large, small) if x is not None]
-        if not self.split.trained:
-            with torch.no_grad():
-                inputs = [self.split.rest(x) for x in inputs]
+        inputs: list[Any] = [x for x in (large, small) if x is not None]
         keep = self._keep(inputs, len(rows), part, draw) if c.token_dropout else None
         with torch.no_grad(), self.runtime.accelerator.autocast():
+            if not self.split.trained:  # frozen, and the same in both: done once
+                inputs = [self.teacher.look(self.split.rest(x)) for x in inputs]
             teacher = self.teacher(inputs[:1])
         student = self.model(inputs, keep)
         count = len(rows[part])
@@ -223,11 +222,12 @@ class CmdLearner:
         return kept
 
     def _cells(self, x: Tensor) -> int:
-        """Cells per view of what the cut gave (of the rest's output when that is frozen)."""
+        """Cells per view of what the cut gave."""
         shape = tuple(x.shape[1:])
         if shape not in self._cell_counts:
+            rest = self.teacher.body if self.split.trained else self.split.rest
             with torch.no_grad():
-                features = self.teacher.body(x[:1])
+                features = rest(x[:1])
             self._cell_counts[shape] = self.split.tokens(features).shape[1]
         return self._cell_counts[shape]
 

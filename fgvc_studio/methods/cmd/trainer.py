@@ -234,7 +234,7 @@ class CmdTrainer:
                 found.append(None)
                 continue
             stored = torch.from_numpy(self.cache.read(kind, rows, views.numpy()))
-            found.append(laid_out(stored.flatten(0, 1).to(self.runtime.device).float()))
+            found.append(laid_out(stored.flatten(0, 1).to(self.runtime.device)))
         if found[0] is None:
             raise RuntimeError("no global views")
         return found[0], found[1]
