@@ -31,7 +31,10 @@ def _arrow(name: str, colour: str) -> str:
 
 def sheet(t: Theme) -> str:
     """The frame's part of the application's style sheet."""
-    down, up = _arrow("down", t.muted), _arrow("up", t.muted)
+    return _frame(t) + _controls(t)
+
+
+def _frame(t: Theme) -> str:
     return f"""
     QFrame#rail {{ background: {t.panel}; border: none; border-right: 1px solid {t.border}; }}
     QFrame#rail QToolButton {{ border-radius: 8px; padding: 6px 2px; color: {t.muted};
@@ -80,6 +83,12 @@ def sheet(t: Theme) -> str:
         color: {t.on_accent}; border: 1px solid {t.accent}; }}
     QPushButton[role="big-primary"]:focus {{ border: 2px solid {t.text}; }}
     QPushButton#jobs {{ padding: 2px 10px; min-height: 22px; }}
+    """
+
+
+def _controls(t: Theme) -> str:
+    down, up = _arrow("down", t.muted), _arrow("up", t.muted)
+    return f"""
     QComboBox::drop-down {{ border: none; width: 22px; }}
     QComboBox::down-arrow, QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{
         image: url("{down}"); width: 12px; height: 12px; }}

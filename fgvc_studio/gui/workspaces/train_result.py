@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from fgvc_studio.domain.runs import RunCard
@@ -55,6 +55,10 @@ class TrainResult(QScrollArea):
         )
         self.pairs = FactsTable()
         self.facts = FactsTable()
+        self.all_settings = QToolButton()
+        self.all_settings.setCheckable(True)
+        self.all_settings.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.all_settings.toggled.connect(self._show_facts)
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(20, 14, 20, 20)
@@ -71,6 +75,7 @@ class TrainResult(QScrollArea):
             self.pairs,
             Heading(self.tr("How it was made")),
             self.facts,
+            self.all_settings,
         ):
             column.addWidget(widget)
         column.addStretch(1)
@@ -96,7 +101,8 @@ class TrainResult(QScrollArea):
             notes.append(self.tr("{n} items could not be read.").format(n=count))
         self.notes.setText("\n".join(notes))
         self.notes.setVisible(bool(notes))
-        self.facts.set_rows(self._facts(card))
+        self.all_settings.setChecked(False)
+        self._show_facts()
         self._show_categories({})
         studio = self._context.studio
 
@@ -194,14 +200,29 @@ class TrainResult(QScrollArea):
         items = int(str(card.data.get("items", 0)))
         splits = card.data.get("splits")
         told = ", ".join(map(str, splits)) if isinstance(splits, list | tuple) else ""
-        facts = [
+        return [
             (self.tr("Items"), f"{words.count(items)} ({told})" if told else words.count(items)),
             (self.tr("Time"), f"{words.duration(total)} ({', '.join(times)})"),
             (self.tr("Backbone"), str(card.backbone.get("name", ""))),
             (self.tr("Seed"), str(card.seed)),
             (self.tr("Version"), card.code_version),
         ]
-        return facts + [(k.replace("_", " "), str(v)) for k, v in card.config.items()]
+
+    def _show_facts(self, *_: object) -> None:
+        """The facts that everybody needs; every setting of the method on demand."""
+        if self._card is None:
+            return
+        rows = self._facts(self._card)
+        settings = [(k.replace("_", " "), _setting(v)) for k, v in self._card.config.items()]
+        on = self.all_settings.isChecked()
+        self.facts.set_rows(rows + settings if on else rows)
+        self.all_settings.setVisible(bool(settings))
+        self.all_settings.setIcon(icon("minus" if on else "plus"))
+        self.all_settings.setText(
+            self.tr("Fewer settings")
+            if on
+            else self.tr("All settings ({n})").format(n=len(settings))
+        )
 
 
 def _row(
@@ -215,6 +236,13 @@ def _row(
 
 def _bar(metric: Mapping[str, float]) -> Bar:
     return Bar(float(metric["value"]), float(metric["low"]), float(metric["high"]))
+
+
+def _setting(value: object) -> str:
+    """A setting as people write it: yes, no, a dash for nothing."""
+    if isinstance(value, bool):
+        return QCoreApplication.translate("train", "yes" if value else "no")
+    return str(value) if value not in (None, "") else "–"
 
 
 def _is_share(metric: Mapping[str, float]) -> bool:
