@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap, QPolygonF
 
@@ -13,6 +15,8 @@ _HALO = 2
 _AROUND = range(-_HALO, _HALO + 1)
 _HALO_STEPS = [(i, j) for i in _AROUND for j in _AROUND if i * i + j * j <= 5]
 _MAX_TEXT = 28
+_STEPS_ASIDE = (0, -1, 1, -2, 2, -3, 3)
+_DOT = 4
 
 
 class NameCache:
@@ -67,8 +71,14 @@ def draw_names(
     area: QRectF,
     ratio: float,
     limit: int = 60,
+    keep_free: NDArray[np.floating] | None = None,
 ) -> list[QRectF]:
     """Paint (name, colour, x, y), most important first, leaving out what would overlap.
+
+    Parameters
+    ----------
+    keep_free : ndarray (n, 2), optional
+        Points of the screen that a name steps aside from, and does not stand on.
 
     Returns
     -------
@@ -86,11 +96,30 @@ def draw_names(
         box = QRectF(x - size.width() / 2, y - size.height() / 2, size.width(), size.height())
         box.moveLeft(min(max(box.left(), area.left() + 2), area.right() - box.width() - 2))
         box.moveTop(min(max(box.top(), area.top() + 2), area.bottom() - box.height() - 2))
+        if keep_free is not None and len(keep_free):
+            aside = _aside(box, area, keep_free)
+            if aside is None:
+                continue
+            box = aside
         if any(box.intersects(other) for other in taken):
             continue
         taken.append(box.adjusted(-4, -1, 4, 1))
         painter.drawPixmap(box.topLeft(), pixmap)
     return taken
+
+
+def _aside(box: QRectF, area: QRectF, points: NDArray[np.floating]) -> QRectF | None:
+    """The box, or its nearest place above or below that holds none of the points."""
+    for steps in _STEPS_ASIDE:
+        moved = box.translated(0, steps * box.height())
+        if area.contains(moved) and not _holds(moved.adjusted(-_DOT, -_DOT, _DOT, _DOT), points):
+            return moved
+    return None
+
+
+def _holds(box: QRectF, points: NDArray[np.floating]) -> bool:
+    across = (points[:, 0] > box.left()) & (points[:, 0] < box.right())
+    return bool((across & (points[:, 1] > box.top()) & (points[:, 1] < box.bottom())).any())
 
 
 def draw_area(painter: QPainter, polygon: QPolygonF, theme: Theme, *, removing: bool) -> None:

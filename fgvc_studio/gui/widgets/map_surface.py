@@ -22,6 +22,8 @@ TRANSITION_MS = 420
 LOCATE_MS = 280
 PULSE_MS = 1600
 _NAME_SHARE = 0.004
+_FEW = 2_000
+"""Ringed points that names step aside from."""
 
 
 class MapSurface(QWidget):
@@ -315,7 +317,23 @@ class MapSurface(QWidget):
         names = []
         for code, x, y in self._anchors:
             names.append((self.names.get(code, ""), tokens.text, *self.state.to_screen(x, y)))
-        overlay.draw_names(painter, names, self._cache, tokens, font, area, self._ratio)
+        overlay.draw_names(
+            painter, names, self._cache, tokens, font, area, self._ratio, keep_free=self._ringed()
+        )
+
+    def _ringed(self) -> NDArray[np.float64]:
+        """Where the highlighted and the selected points are on the screen, (n, 2); a few only."""
+        p = self.points
+        if p is None or not 0 < len(p.top) <= _FEW:
+            return np.empty((0, 2))
+        s, top = self.state.scale, p.top
+        return np.stack(
+            [
+                self.width() / 2 + (p.index.x[top] - self.state.x) * s,
+                self.height() / 2 - (p.index.y[top] - self.state.y) * s,
+            ],
+            1,
+        )
 
     def _paint_pulse(self, painter: QPainter) -> None:
         at = self.place_of(self._pulse_id) if self._pulse_id else None

@@ -119,7 +119,7 @@ class GrowDesk(QObject):
                 own = np.flatnonzero(studio.catalogue.category == category)[:_EXAMPLES] + 1
             elif cluster:
                 made = growing.start(studio, cluster=cluster, space=space or None, page=page)
-                own = studio.review.members(cluster, _EXAMPLES).central
+                own = studio.review.members(cluster, _EXAMPLES).shown(_EXAMPLES)
             else:
                 assert items is not None
                 made = growing.start(studio, items=items, space=space or None, page=page)
