@@ -4,12 +4,13 @@ import threading
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QPixmap, QPolygonF
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPixmap, QPolygonF
 from PySide6.QtWidgets import QApplication
 
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.selection import Selection
+from fgvc_studio.gui.widgets import map_overlay as overlay
 from fgvc_studio.gui.widgets import map_raster as mr
 from fgvc_studio.gui.widgets.map_canvas import MapCanvas
 from fgvc_studio.gui.widgets.map_tools import Drag, Tool, polygon_mask
@@ -273,3 +274,27 @@ def test_leaving_hides_the_card(scene, qtbot):
     qtbot.waitUntil(canvas.card.isVisible, timeout=2000)
     QApplication.sendEvent(canvas.surface, QEvent(QEvent.Type.Leave))
     assert not canvas.card.isVisible() and canvas.surface.hovered_id == 0
+
+
+def test_names_step_aside_from_points_and_stand_on_no_ringed_one(qtbot):
+    area, theme_ = QRectF(0, 0, 400, 300), theme.current()
+    pixmap = QPixmap(400, 300)
+
+    def placed(**points):
+        pixmap.fill()
+        painter = QPainter(pixmap)
+        cache, font = overlay.NameCache(), QApplication.font()
+        found = overlay.draw_names(
+            painter, [("Name", "#000000", 200, 150)], cache, theme_, font, area, 1.0, **points
+        )
+        painter.end()
+        return found
+
+    (plain,) = placed()
+    assert plain.contains(200, 150)
+    for kind in ("ringed", "others"):
+        (moved,) = placed(**{kind: np.array([[200.0, 150.0]])})
+        assert not moved.contains(200, 150)
+    crowd = np.stack(np.meshgrid(np.arange(0, 400, 4), np.arange(0, 300, 4)), -1).reshape(-1, 2)
+    assert placed(ringed=crowd.astype(float)) == []
+    assert placed(others=crowd.astype(float)) == [plain]

@@ -86,6 +86,9 @@ class DiscoveriesDialog(QDialog):
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        table.horizontalHeaderItem(0).setTextAlignment(
+            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        )
         for row, standing in enumerate(found.standings):
             for at, text in enumerate(self._cells(standing)):
                 cell = QTableWidgetItem(text)

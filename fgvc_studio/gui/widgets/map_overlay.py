@@ -15,8 +15,10 @@ _HALO = 2
 _AROUND = range(-_HALO, _HALO + 1)
 _HALO_STEPS = [(i, j) for i in _AROUND for j in _AROUND if i * i + j * j <= 5]
 _MAX_TEXT = 28
-_STEPS_ASIDE = (0, -1, 1, -2, 2, -3, 3)
-_DOT = 4
+_STEPS_ASIDE = (0, -0.8, 0.8, -1.4, 1.4, -2, 2, -3, 3)
+_NEAR_STEPS = 5
+_DOT = 3
+_NOWHERE: NDArray[np.floating] = np.empty((0, 2))
 
 
 class NameCache:
@@ -71,14 +73,15 @@ def draw_names(
     area: QRectF,
     ratio: float,
     limit: int = 60,
-    keep_free: NDArray[np.floating] | None = None,
+    ringed: NDArray[np.floating] = _NOWHERE,
+    others: NDArray[np.floating] = _NOWHERE,
 ) -> list[QRectF]:
     """Paint (name, colour, x, y), most important first, leaving out what would overlap.
 
     Parameters
     ----------
-    keep_free : ndarray (n, 2), optional
-        Points of the screen that a name steps aside from, and does not stand on.
+    ringed, others : ndarray (n, 2), optional
+        Points of the screen: a name steps aside from them, and stands on no ringed one.
 
     Returns
     -------
@@ -96,28 +99,39 @@ def draw_names(
         box = QRectF(x - size.width() / 2, y - size.height() / 2, size.width(), size.height())
         box.moveLeft(min(max(box.left(), area.left() + 2), area.right() - box.width() - 2))
         box.moveTop(min(max(box.top(), area.top() + 2), area.bottom() - box.height() - 2))
-        if keep_free is not None and len(keep_free):
-            aside = _aside(box, area, keep_free)
-            if aside is None:
-                continue
-            box = aside
-        if any(box.intersects(other) for other in taken):
+        free = _free_place(box, area, taken, ringed, others)
+        if free is None:
             continue
+        box = free
         taken.append(box.adjusted(-4, -1, 4, 1))
         painter.drawPixmap(box.topLeft(), pixmap)
     return taken
 
 
-def _aside(box: QRectF, area: QRectF, points: NDArray[np.floating]) -> QRectF | None:
-    """The box, or its nearest place above or below that holds none of the points."""
-    for steps in _STEPS_ASIDE:
-        moved = box.translated(0, steps * box.height())
-        if area.contains(moved) and not _holds(moved.adjusted(-_DOT, -_DOT, _DOT, _DOT), points):
-            return moved
-    return None
+def _free_place(
+    box: QRectF,
+    area: QRectF,
+    taken: Sequence[QRectF],
+    ringed: NDArray[np.floating],
+    others: NDArray[np.floating],
+) -> QRectF | None:
+    """The box or its nearest place above or below that covers no point, at least no ringed one."""
+    places = [box.translated(0, steps * box.height()) for steps in _STEPS_ASIDE]
+    places = [
+        p
+        for p in places
+        if p.top() >= area.top()
+        and p.bottom() <= area.bottom()
+        and not any(p.intersects(other) for other in taken)
+        and not _holds(p, ringed)
+    ]
+    empty = (p for p in places[:_NEAR_STEPS] if not _holds(p, others))
+    return next(empty, places[0] if places else None)
 
 
 def _holds(box: QRectF, points: NDArray[np.floating]) -> bool:
+    """Whether any of the points lies in the box, or nearly."""
+    box = box.adjusted(-_DOT, -_DOT, _DOT, _DOT)
     across = (points[:, 0] > box.left()) & (points[:, 0] < box.right())
     return bool((across & (points[:, 1] > box.top()) & (points[:, 1] < box.bottom())).any())
 

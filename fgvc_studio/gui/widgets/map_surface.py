@@ -23,7 +23,7 @@ LOCATE_MS = 280
 PULSE_MS = 1600
 _NAME_SHARE = 0.004
 _FEW = 2_000
-"""Ringed points that names step aside from."""
+"""Points that names step aside from, ringed ones or all."""
 
 
 class MapSurface(QWidget):
@@ -317,21 +317,28 @@ class MapSurface(QWidget):
         names = []
         for code, x, y in self._anchors:
             names.append((self.names.get(code, ""), tokens.text, *self.state.to_screen(x, y)))
+        p = self.points
+        few = p is not None and len(p.index.x) <= _FEW
         overlay.draw_names(
-            painter, names, self._cache, tokens, font, area, self._ratio, keep_free=self._ringed()
+            painter,
+            names,
+            self._cache,
+            tokens,
+            font,
+            area,
+            self._ratio,
+            ringed=self._on_screen(p.top if p is not None and len(p.top) <= _FEW else ()),
+            others=self._on_screen(slice(None) if few else ()),
         )
 
-    def _ringed(self) -> NDArray[np.float64]:
-        """Where the highlighted and the selected points are on the screen, (n, 2); a few only."""
+    def _on_screen(self, positions: NDArray[np.int32] | slice | tuple[()]) -> NDArray[np.float64]:
+        """Where points are on the screen, (n, 2)."""
         p = self.points
-        if p is None or not 0 < len(p.top) <= _FEW:
+        if p is None or isinstance(positions, tuple):
             return np.empty((0, 2))
-        s, top = self.state.scale, p.top
+        s, x, y = self.state.scale, p.index.x[positions], p.index.y[positions]
         return np.stack(
-            [
-                self.width() / 2 + (p.index.x[top] - self.state.x) * s,
-                self.height() / 2 - (p.index.y[top] - self.state.y) * s,
-            ],
+            [self.width() / 2 + (x - self.state.x) * s, self.height() / 2 - (y - self.state.y) * s],
             1,
         )
 

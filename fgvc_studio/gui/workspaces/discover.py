@@ -369,7 +369,8 @@ class DiscoverWorkspace(Workspace):
         self.maps.cluster_hit.connect(table.go)
         self.map.compute_requested.connect(lambda: self.context.actions.run("space.embed"))
         self.thumbnails.ready.connect(lambda ids: [self.map.thumbnail_ready(i) for i in ids])
-        for grid in (self.grid, self.queue.grid, self.pane.grid, self.pane.examples):
+        for grid in (self.grid, self.queue.grid, self.queue.examples, self.pane.grid,
+                     self.pane.examples):  # fmt: skip
             grid.activated.connect(self._open_photo)
         self.growing.ended.connect(self.back)
         self.growing.changed.connect(self.context.actions.refresh)
