@@ -205,6 +205,10 @@ class Photographer:
         self.go("go.discover")
         self.do("known.leave")
         self.do("clusters.find")
+        start = self.page("go.discover").start
+        start.estimate.click()
+        self.settle(1)
+        self.until(lambda: not self.window.jobs.busy)
 
     # ---- Prototypes ------------------------------------------------------------------------
     def _prototypes(self, place: int):  # noqa: ANN202
@@ -318,6 +322,8 @@ def sample(folder: Path) -> Path:
 
 def main() -> int:
     """Take the pictures; 1 when one of them failed."""
+    from PySide6.QtCore import QSettings
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", nargs="?", type=Path)
     parser.add_argument("--only", nargs="+", choices=PICTURES, default=PICTURES)
@@ -328,6 +334,7 @@ def main() -> int:
         folder = Path(name)
         os.environ["FGVC_STUDIO_CONFIG"] = str(folder / "config")
         os.environ["XDG_CONFIG_HOME"] = str(folder / "config")
+        QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(folder))
         source = given.project or sample(folder)
         copy = folder / "copy" / source.name
         shutil.copytree(source, copy)

@@ -387,6 +387,7 @@ class PrototypesWorkspace(Workspace):
             lambda ids: self._browse(ids, self.tr("second opinion"))
         )
         self.empty.train_clicked.connect(acts.train)
+        self.empty.browse_clicked.connect(self.context.actions["go.browse"].trigger)
         self.context.actions.keys_changed.connect(self.detail.show_keys)
         self.context.actions.keys_changed.connect(self.effects.show_keys)
 

@@ -29,7 +29,7 @@ _NAMES = {
     "metric": _("train", "metric loss (L_M)"),
     "log_energy": _("train", "confusion energy (log E)"),
     "row_norm": _("train", "row norm loss"),
-    "row_length": _("train", "mean row norm"),
+    "row_length": _("train", "Mean row norm"),
     "mean_cosine": _("train", "mean cosine of pairs"),
     "hidden_map@r": _("train", "mAP@R, hidden categories"),
     "hidden_recall@1": _("train", "Recall@1, hidden categories"),
