@@ -231,6 +231,11 @@ class DiscoverWorkspace(Workspace):
 
     def _show_cluster(self) -> None:
         cluster = self.desk.cluster()
+        self.grid.set_empty_text(
+            self.tr("Reading the members...")
+            if cluster
+            else self.tr("Choose a cluster at the left.")
+        )
         self.header.show_cluster(cluster)
         self.side.show_cluster(cluster)
         self._show_twins()
@@ -324,7 +329,6 @@ class DiscoverWorkspace(Workspace):
             column.addWidget(bar)
         column.addWidget(self.grid, 1)
         self.grid.set_badges(lambda ids: badges(self.context.studio.catalogue, ids))
-        self.grid.set_empty_text(self.tr("Choose a cluster at the left."))
         self.left = splitter(Qt.Orientation.Vertical, [430, 330], self.table, self.map)
         self.centre = splitter(
             Qt.Orientation.Horizontal, [430, 630, 300], self.left, middle, self.side
