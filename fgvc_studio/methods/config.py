@@ -11,6 +11,8 @@ from typing import Any, TypeVar, get_type_hints
 from fgvc_studio.domain.errors import UserError
 
 C = TypeVar("C")
+AUTOMATIC = -1.0
+"""The value of a number whose choice is left to the method, where its range begins with it."""
 _KEY = "parameter"
 _YES = {"1", "true", "yes", "on"}
 _NO = {"0", "false", "no", "off"}
@@ -30,6 +32,10 @@ class Parameter:
         How the paper writes it.
     basic : bool
         Whether a form shows it without being asked for all settings.
+    title : str
+        The name in words; made of the name where it is empty.
+    zero : str
+        What 0 means, where it is no number.
     """
 
     help: str
@@ -39,6 +45,8 @@ class Parameter:
     symbol: str = ""
     choices: tuple[str, ...] = ()
     basic: bool = False
+    title: str = ""
+    zero: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,21 @@ class FormField:
     @property
     def title(self) -> str:
         """The name in words."""
-        return self.name.replace("_", " ").capitalize()
+        return self.parameter.title or self.name.replace("_", " ").capitalize()
+
+    def told(self, value: object) -> str:
+        """A value in words, with its unit."""
+        about = self.parameter
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if not isinstance(value, int | float):
+            return str(value)
+        if value == AUTOMATIC == about.low:
+            return "automatic"
+        if value == 0 and about.zero:
+            return about.zero
+        number = f"{value:,}" if isinstance(value, int) else f"{value:g}"
+        return f"{number} {about.unit}".strip()
 
     def line(self) -> str:
         """One line of help for the command line."""
@@ -79,6 +101,37 @@ def form(config: type) -> list[FormField]:
         FormField(f.name, kinds[f.name].__name__, f.default, f.metadata[_KEY])
         for f in fields(config)
         if _KEY in f.metadata and f.default is not MISSING
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A setting of a run for reading.
+
+    Attributes
+    ----------
+    value : str
+        In words, with its unit.
+    own : bool
+        Whether it differs from the preset's.
+    """
+
+    field: FormField
+    value: str
+    own: bool
+
+    @property
+    def shown_first(self) -> bool:
+        """Whether it is shown without being asked for."""
+        return self.own or self.field.parameter.basic
+
+
+def told(preset: object, settings: Mapping[str, object]) -> list[Told]:
+    """The settings of a run in the order of the form; those of other versions are left out."""
+    return [
+        Told(f, f.told(settings[f.name]), settings[f.name] != getattr(preset, f.name))
+        for f in form(type(preset))
+        if f.name in settings
     ]
 
 

@@ -11,10 +11,9 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QWidget
 
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.methods.config import FormField
+from fgvc_studio.methods.config import AUTOMATIC, FormField
 
 _WIDTH = 132
-AUTOMATIC = -1.0
 
 
 class Choices(QComboBox):

@@ -26,6 +26,7 @@ from fgvc_studio.methods.ecaml.start import at_start, discriminants, start
 from fgvc_studio.methods.loop import Loop, Rows
 from fgvc_studio.methods.runtime import Runtime
 from fgvc_studio.vision.backbones import Backbone
+from fgvc_studio.vision.own_draws import OwnDraws
 from fgvc_studio.vision.split import Split, cut
 from fgvc_studio.vision.views import Pictures
 
@@ -285,8 +286,7 @@ class EcamlTrainer:
         if split.train == "all" and batch // self.runtime.world >= _LIVE_NORMS_FROM:
             split.rest.live_norms = True
         made = start(config, self._pooled(rows), self.labels[rows], self._all_pooled(), seed)
-        with torch.random.fork_rng([]):
-            torch.manual_seed(seed)
+        with OwnDraws(seed):
             network = EcamlNetwork(split, made, confuse_trunk=config.confuse_trunk)
         if split.rest.live_norms and self.runtime.world > 1:
             converted: EcamlNetwork = nn.SyncBatchNorm.convert_sync_batchnorm(network)
