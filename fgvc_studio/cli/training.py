@@ -122,11 +122,17 @@ def _driven(
     )
 
 
+def _state(run: TrainingRun) -> str:
+    """A run that is at work or was stopped looks the same from outside."""
+    return "not finished" if run.state == "running" else str(run.state)
+
+
 def _left(run: TrainingRun, project: Path) -> str:
     from fgvc_studio.methods import registry
 
+    place = f"step {run.step:,} of {run.total:,}" if run.step else "its beginning"
     told = (
-        f"{run.id} stands at step {run.step:,} of {run.total:,}. "
+        f"{run.id} stands at {place}. "
         f"Go on: train {run.method} {project} --resume {run.id}"
     )
     if registry.get(run.method).ends_early and run.step:
@@ -159,7 +165,7 @@ def runs(
         if action == "list":
             found = studio.training.runs.all()
             rows = [
-                (r.id, r.method, str(r.state), r.space, f"{r.step:,}/{r.total:,}") for r in found
+                (r.id, r.method, _state(r), r.space, f"{r.step:,}/{r.total:,}") for r in found
             ]
             out.emit(
                 {"runs": [_plain_run(r) for r in found]},
@@ -175,7 +181,7 @@ def runs(
         else:
             decide = getattr(studio.training.runs, action)
             run = decide(given[0])
-            out.emit(_plain_run(run), f"Run {run.id}: {run.state}.")
+            out.emit(_plain_run(run), f"Run {run.id}: {_state(run)}.")
 
 
 def _finish(ctx: typer.Context, project: Path, run_id: str) -> None:
