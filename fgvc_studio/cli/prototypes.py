@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -257,7 +258,8 @@ def _effects(call: Call) -> None:
         {
             "run": call.run,
             "off": call.prototypes.bans(call.run) if off is None else off,
-            **_plain(found),
+            **_plain(dataclasses.replace(found, flips=())),  # type: ignore[arg-type]
+            "flips": [flip._asdict() for flip in found.flips],
             "worst_before": before,
             "worst_after": after,
         },

@@ -131,10 +131,7 @@ def _left(run: TrainingRun, project: Path) -> str:
     from fgvc_studio.methods import registry
 
     place = f"step {run.step:,} of {run.total:,}" if run.step else "its beginning"
-    told = (
-        f"{run.id} stands at {place}. "
-        f"Go on: train {run.method} {project} --resume {run.id}"
-    )
+    told = f"{run.id} stands at {place}. Go on: train {run.method} {project} --resume {run.id}"
     if registry.get(run.method).ends_early and run.step:
         told += f"; use what it learned: runs {project} finish {run.id}"
     return f"{told}; delete it: runs {project} discard {run.id}."
@@ -164,9 +161,7 @@ def runs(
         out = console(ctx)
         if action == "list":
             found = studio.training.runs.all()
-            rows = [
-                (r.id, r.method, _state(r), r.space, f"{r.step:,}/{r.total:,}") for r in found
-            ]
+            rows = [(r.id, r.method, _state(r), r.space, f"{r.step:,}/{r.total:,}") for r in found]
             out.emit(
                 {"runs": [_plain_run(r) for r in found]},
                 table(rows, ("run", "method", "state", "space", "steps")) if rows else "No runs.",

@@ -147,10 +147,30 @@ def made_by(key: str) -> str:
 def judged_on(key: str) -> str:
     """Which items an accuracy is of."""
     return {
-        "validation": translate("prototypes", "validation photos"),
-        "training": translate("prototypes", "training photos"),
-        "labelled": translate("prototypes", "labelled photos"),
+        "validation": translate("prototypes", "checked photos"),
+        "training": translate("prototypes", "photos it learned from"),
+        "labelled": translate("prototypes", "labelled photos it did not learn from"),
     }.get(key, key)
+
+
+def judged_on_tip(key: str) -> str:
+    """What these items are good for."""
+    return {
+        "validation": translate(
+            "prototypes",
+            "Checked photos have a label but were kept out of the training, so they tell how the "
+            "model does on photos that it has never seen.",
+        ),
+        "training": translate(
+            "prototypes",
+            "Too few labelled photos were kept out of the training, so these are photos that the "
+            "model knows by heart: they hardly show what a change does to new ones.",
+        ),
+        "labelled": translate(
+            "prototypes",
+            "Photos that got a label after the training, so the model has never seen them.",
+        ),
+    }.get(key, "")
 
 
 def share(value: float, digits: int = 1) -> str:
@@ -158,30 +178,53 @@ def share(value: float, digits: int = 1) -> str:
     return "–" if value != value else f"{100 * value:.{digits}f} %"
 
 
-def effects_words(before: str, after: str, items: int, which: str) -> str:
-    """``84.1 % → 83.3 % right on 60 validation photos``."""
-    if before == after:
-        return translate("prototypes", "{before} right on {n} {which}, as before").format(
-            before=before, n=f"{items:,}", which=which
-        )
-    return translate("prototypes", "{before} → {after} right on {n} {which}").format(
-        before=before, after=after, n=f"{items:,}", which=which
+def right_words(before: float, after: float, items: int, which: str) -> str:
+    """``Right on 60 checked photos: 84.1 % → 83.3 %.``"""
+    if not items:
+        return translate("prototypes", "No labelled photo tells how often it is right.")
+    if share(before) == share(after):
+        words = translate("prototypes", "Right on {n} {which}: {before}, as before.")
+    else:
+        words = translate("prototypes", "Right on {n} {which}: {before} → {after}.")
+    return words.format(
+        n=f"{items:,}", which=judged_on(which), before=share(before), after=share(after)
     )
 
 
-def flip_words(total: int, better: int, worse: int) -> str:
-    """``3 predictions change: 1 becomes right, 2 become wrong``."""
-    if not total:
-        return translate("prototypes", "no prediction changes")
-    if total == 1:
-        words = translate("prototypes", "1 prediction changes")
-    else:
-        words = translate("prototypes", "{n} predictions change").format(n=f"{total:,}")
-    if better or worse:
-        words += translate("prototypes", ": {better} to right, {worse} to wrong").format(
-            better=f"{better:,}", worse=f"{worse:,}"
-        )
-    return words
+def flip_words(better: int, worse: int, other: int, unnamed: int) -> str:
+    """``1 photo becomes right, 2 become wrong. 3 unlabelled photos would get another name.``"""
+    if not better + worse + other + unnamed:
+        return translate("prototypes", "No photo would get another name.")
+    forms = (
+        (
+            better,
+            translate("prototypes", "becomes right"),
+            translate("prototypes", "become right"),
+        ),
+        (
+            worse,
+            translate("prototypes", "becomes wrong"),
+            translate("prototypes", "become wrong"),
+        ),
+        (
+            other,
+            translate("prototypes", "stays wrong under another name"),
+            translate("prototypes", "stay wrong under another name"),
+        ),
+    )
+    told = [(n, one if n == 1 else many) for n, one, many in forms if n]
+    sentences = []
+    if told:
+        first, verb = told[0]
+        photos = translate("prototypes", "photo" if first == 1 else "photos")
+        parts = [f"{first:,} {photos} {verb}", *(f"{n:,} {verb}" for n, verb in told[1:])]
+        sentences.append(", ".join(parts) + ".")
+    if unnamed == 1:
+        sentences.append(translate("prototypes", "1 unlabelled photo would get another name."))
+    elif unnamed:
+        words = translate("prototypes", "{n} unlabelled photos would get another name.")
+        sentences.append(words.format(n=f"{unnamed:,}"))
+    return " ".join(sentences)
 
 
 def figures() -> list[tuple[str, str]]:

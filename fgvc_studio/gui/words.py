@@ -49,6 +49,20 @@ def duration(seconds: float) -> str:
     )
 
 
+def path(names: str) -> str:
+    """A path of the tree without the names that the next one repeats.
+
+    ``Insecta > Striganea > Striganea fimbriaria`` is ``Insecta › Striganea fimbriaria``.
+    """
+    parts = names.split(" > ")
+    kept = [
+        part
+        for part, after in zip(parts, [*parts[1:], ""], strict=True)
+        if not after.startswith(f"{part} ")
+    ]
+    return " › ".join(kept)
+
+
 def clock(at: float) -> str:
     """Time of day of Unix seconds: ``14:02:07``."""
     return time.strftime("%H:%M:%S", time.localtime(at))

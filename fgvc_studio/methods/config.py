@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
 
 from fgvc_studio.domain.errors import UserError
+from fgvc_studio.methods.setting_words import Words, words_of
 
 C = TypeVar("C")
 AUTOMATIC = -1.0
@@ -32,10 +33,6 @@ class Parameter:
         How the paper writes it.
     basic : bool
         Whether a form shows it without being asked for all settings.
-    title : str
-        The name in words; made of the name where it is empty.
-    zero : str
-        What 0 means, where it is no number.
     """
 
     help: str
@@ -45,23 +42,33 @@ class Parameter:
     symbol: str = ""
     choices: tuple[str, ...] = ()
     basic: bool = False
-    title: str = ""
-    zero: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One line of a form: a field's name, kind (bool, int, float, str), default and facts."""
+    """One line of a form: a field's name, kind (bool, int, float, str), default and facts.
+
+    Attributes
+    ----------
+    words : Words
+        What people read; see `setting_words`.
+    """
 
     name: str
     kind: str
     default: Any
     parameter: Parameter
+    words: Words = Words()
+
+    @property
+    def unit(self) -> str:
+        """What a number counts; empty for plain numbers."""
+        return self.parameter.unit or self.words.unit
 
     @property
     def title(self) -> str:
         """The name in words."""
-        return self.parameter.title or self.name.replace("_", " ").capitalize()
+        return self.words.title or self.name.replace("_", " ").capitalize()
 
     def told(self, value: object) -> str:
         """A value in words, with its unit."""
@@ -72,10 +79,10 @@ class FormField:
             return str(value)
         if value == AUTOMATIC == about.low:
             return "automatic"
-        if value == 0 and about.zero:
-            return about.zero
+        if value == 0 and self.words.zero:
+            return self.words.zero
         number = f"{value:,}" if isinstance(value, int) else f"{value:g}"
-        return f"{number} {about.unit}".strip()
+        return f"{number} {self.unit}".strip()
 
     def line(self) -> str:
         """One line of help for the command line."""
@@ -85,7 +92,7 @@ class FormField:
             facts[0] = "|".join(about.choices)
         elif self.kind in ("int", "float"):
             facts.append(f"{_bound(about.low)}..{_bound(about.high)}")
-        facts.extend(x for x in (about.unit, f"paper: {about.symbol}" * bool(about.symbol)) if x)
+        facts.extend(x for x in (self.unit, f"paper: {about.symbol}" * bool(about.symbol)) if x)
         return f"{self.name} ({', '.join(facts)}): {about.help}"
 
 
@@ -98,7 +105,13 @@ def form(config: type) -> list[FormField]:
     """The fields of a configuration class in order."""
     kinds = get_type_hints(config)
     return [
-        FormField(f.name, kinds[f.name].__name__, f.default, f.metadata[_KEY])
+        FormField(
+            f.name,
+            kinds[f.name].__name__,
+            f.default,
+            f.metadata[_KEY],
+            words_of(config.__name__, f.name),
+        )
         for f in fields(config)
         if _KEY in f.metadata and f.default is not MISSING
     ]

@@ -239,7 +239,7 @@ def measure(
 
 
 def _folder(studio: Studio) -> tempfile.TemporaryDirectory[str]:
-    cache = studio.store.path / "cache"
+    cache = studio.store.cache
     cache.mkdir(exist_ok=True)
     return tempfile.TemporaryDirectory(prefix="plan-", dir=cache, ignore_cleanup_errors=True)
 

@@ -216,7 +216,7 @@ class Runs:
 
     def views(self, run_id: str) -> Path:
         """Where a run keeps its views."""
-        return self._studio.store.path / "cache" / "views" / run_id
+        return self._studio.store.cache / "views" / run_id
 
     def _in_state(self, run: TrainingRun, state: RunState) -> TrainingRun:
         changed = dataclasses.replace(run, state=state)

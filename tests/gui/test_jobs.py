@@ -186,7 +186,7 @@ def test_shut_down_leaves_no_thread(qtbot):
 def test_strip_follows_the_job(queue, qtbot):
     strip = JobsStrip(queue)
     qtbot.addWidget(strip)
-    assert strip.button.text() == "No jobs"
+    assert strip.button.text() == "Jobs"
     job = queue.add("Embed the images", endless([]))
     assert "Embed the images" in strip.button.text()
     row = strip.popup.row(job)
@@ -196,7 +196,7 @@ def test_strip_follows_the_job(queue, qtbot):
     assert row.state.text() == "Stopping..."
     assert not row.stop.isEnabled()
     qtbot.waitUntil(lambda: not queue.busy)
-    assert strip.button.text() == "No jobs"
+    assert strip.button.text() == "Jobs"
     assert row.state.text().startswith("Stopped")
 
 

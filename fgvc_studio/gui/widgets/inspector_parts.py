@@ -145,7 +145,7 @@ class _Neighbour(QPushButton):
             p.drawPixmap(target, picture)
         p.setPen(QColor(t.text if self.underMouse() else t.muted))
         font = self.font()
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         strip = QRect(0, square.bottom() + 2, self.width(), 18)
         text = p.fontMetrics().elidedText(self._caption, Qt.TextElideMode.ElideRight, strip.width())

@@ -39,6 +39,7 @@ class MapBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._usable = True
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 4)
         row.setSpacing(2)
@@ -146,8 +147,14 @@ class MapBar(QWidget):
 
     def set_usable(self, on: bool) -> None:
         """Whether there is a map to work on; the space can be chosen anyway."""
+        self._usable = on
+        self._show_or_hide()
         for widget in (self._label, self.colour_by, *(button for button, _ in self._buttons)):
             widget.setEnabled(on)
+
+    def _show_or_hide(self) -> None:
+        """Without a map and without a choice of spaces there is nothing to do here."""
+        self.setVisible(self._usable or len(self._spaces.actions()) > 1)
 
     def set_tool(self, tool: Tool) -> None:
         """Show which tool is in use."""
@@ -172,6 +179,7 @@ class MapBar(QWidget):
         self.space.setText(chosen)
         self.space.setAccessibleDescription(chosen)
         self.space.setVisible(len(names) > 1)
+        self._show_or_hide()
 
     def _colour_by_changed(self, index: int) -> None:
         if index >= 0:

@@ -22,7 +22,7 @@ from fgvc_studio.domain.prototypes import PARTS, Effects, Patch, Prototype
 from fgvc_studio.gui import prototype_words as say
 from fgvc_studio.gui.icons import icon
 from fgvc_studio.gui.models.prototype_facts import PrototypeFacts
-from fgvc_studio.gui.models.prototype_view import FlipCount
+from fgvc_studio.gui.widgets.flip_view import numbers_of
 from fgvc_studio.gui.widgets.heat_view import HeatView
 from fgvc_studio.gui.widgets.inspector_parts import ElidedLabel, Heading
 from fgvc_studio.gui.widgets.patch_pictures import PatchPictures
@@ -271,23 +271,9 @@ class PrototypeDetail(QWidget):
 
     def show_without(self, effects: Effects, off: bool) -> None:
         """Say what taking it out (or, when it is off, taking it in) changes."""
-        count = FlipCount.of(effects.flips).total
         start = self.tr("With it again") if off else self.tr("Without it")
-        before, after = say.share(effects.accuracy_before), say.share(effects.accuracy_after)
-        if not count:
-            text = self.tr("{start}: no prediction changes ({before} right).").format(
-                start=start, before=before
-            )
-        else:
-            text = self.tr("{start}: {before} → {after} right, {n} predictions change.").format(
-                start=start, before=before, after=after, n=f"{count:,}"
-            )
-        self.without.setText(text)
-        self.without.setToolTip(
-            self.tr("Right on {n} {which}; the changes are counted over all photos").format(
-                n=f"{effects.items:,}", which=say.judged_on(effects.on)
-            )
-        )
+        self.without.setText(f"{start}: {numbers_of(effects)}")
+        self.without.setToolTip(say.judged_on_tip(effects.on))
 
     def stop(self) -> None:
         """End the loading thread."""

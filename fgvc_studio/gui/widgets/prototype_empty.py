@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 _WIDTH = 520
 LEAST_PHOTOS = 3
@@ -23,20 +23,29 @@ class PrototypeEmpty(QWidget):
         self.needs = QLabel(wordWrap=True)
         for label in (self.text, self.needs):
             label.setProperty("role", "muted")
-            label.setFixedWidth(_WIDTH)
         self.button = QPushButton(self.tr("Train a classifier"))
         self.button.setProperty("role", "primary")
         self.button.clicked.connect(self.train_clicked)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(260)
+        middle = QWidget()  # a label that is aligned by the layout itself gets one line only
+        middle.setFixedWidth(_WIDTH)
+        words = QVBoxLayout(middle)
+        words.setContentsMargins(0, 0, 0, 0)
+        words.setSpacing(10)
+        for label in (self.title, self.text, self.needs):
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            words.addWidget(label)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 24)
         column.setSpacing(10)
         column.addStretch(1)
-        for label in (self.title, self.text, self.needs):
-            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-            column.addWidget(label, 0, Qt.AlignmentFlag.AlignHCenter)
+        across = QHBoxLayout()
+        across.addStretch(1)
+        across.addWidget(middle)
+        across.addStretch(1)
+        column.addLayout(across)
         column.addSpacing(6)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self.bar, 0, Qt.AlignmentFlag.AlignHCenter)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QWidget,
+)
 
 from fgvc_studio.gui.widgets.jobs_strip import JobsStrip
 
@@ -30,6 +37,13 @@ class TopBar(QFrame):
         row.addWidget(jobs)
         row.addWidget(self.help)
         self.setMinimumHeight(44)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def take(self, widget: QWidget) -> None:
+        """Give `widget` a place between the workspace's own and the jobs."""
+        row = self.layout()
+        assert isinstance(row, QHBoxLayout)
+        row.insertWidget(1, widget)
 
     def show_widget(self, widget: QWidget | None) -> None:
         """Put the workspace's widget into the slot; None empties it."""

@@ -199,19 +199,15 @@ class BrowseMap(QObject):
             return codes, _counted(codes, names), self.tr("Split")
         if self._colour_by.startswith(_FACT):
             return *self._fact_codes(rows), self._colour_by.removeprefix(_FACT)
-        codes = columns.category[rows].astype(np.int32) - 1
-        present, counts = np.unique(codes[codes >= 0], return_counts=True)
+        category = columns.category[rows]
+        counts = np.bincount(category)[1:]
         order = np.argsort(-counts, kind="stable")
+        order = order[: np.count_nonzero(counts)]
         legend: list[LegendRow] = [
-            (
-                int(present[i]),
-                catalogue.name(int(present[i]) + 1),
-                colour_of(int(present[i])),
-                int(counts[i]),
-            )
-            for i in order
+            (code, catalogue.name(code + 1), colour_of(code), count)
+            for code, count in zip(order.tolist(), counts[order].tolist(), strict=True)
         ]
-        return codes, legend, self.tr("Category")
+        return category - np.int32(1), legend, self.tr("Category")
 
     def _fact_codes(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], list[LegendRow]]:
         """The most frequent values of a metadata column, the rest without colour."""

@@ -20,189 +20,70 @@ class CmdConfig:
     train: str = param(
         "last-stage",
         "What is trained: heads on a frozen backbone, its last stage too, or all of it.",
-        title="What is trained",
         choices=("head", "last-stage", "all"),
         basic=True,
     )
     epochs: int = param(20, "Passes over the items.", low=1, high=10_000, basic=True)
-    batch: int = param(32, "Items per step and process.", title="Items per step", low=1, high=4096)
-    lr: float = param(
-        1e-3, "Peak learning rate of heads, pool and adapter.", title="Learning rate", low=0, high=1
-    )
-    lr_tail: float = param(
-        1e-4,
-        "Peak learning rate of the backbone's part.",
-        title="Learning rate of the backbone",
-        low=0,
-        high=1,
-    )
-    scale_lr: bool = param(
-        False,
-        "Multiply the learning rates by batch / 256.",
-        title="Learning rates follow the batch",
-    )
-    min_lr: float = param(
-        1e-6, "Learning rate at the end.", title="Learning rate at the end", low=0, high=1
-    )
-    warmup: float = param(
-        0.1,
-        "Part of the run with rising learning rate.",
-        title="Warm-up",
-        unit="of the run",
-        low=0,
-        high=1,
-    )
-    weight_decay: float = param(
-        0.04, "Weight decay at the start.", title="Weight decay", low=0, high=1
-    )
-    weight_decay_end: float = param(
-        0.4, "Weight decay at the end.", title="Weight decay at the end", low=0, high=1
-    )
-    clip: float = param(
-        3.0,
-        "Norm that each gradient tensor is clipped to; 0: none.",
-        title="Gradient limit",
-        zero="none",
-        low=0,
-    )
+    batch: int = param(32, "Items per step and process.", low=1, high=4096)
+    lr: float = param(1e-3, "Peak learning rate of heads, pool and adapter.", low=0, high=1)
+    lr_tail: float = param(1e-4, "Peak learning rate of the backbone's part.", low=0, high=1)
+    scale_lr: bool = param(False, "Multiply the learning rates by batch / 256.")
+    min_lr: float = param(1e-6, "Learning rate at the end.", low=0, high=1)
+    warmup: float = param(0.1, "Part of the run with rising learning rate.", low=0, high=1)
+    weight_decay: float = param(0.04, "Weight decay at the start.", low=0, high=1)
+    weight_decay_end: float = param(0.4, "Weight decay at the end.", low=0, high=1)
+    clip: float = param(3.0, "Norm that each gradient tensor is clipped to; 0: none.", low=0)
     momentum: float = param(
         0.0,
         "How slowly the teacher follows; 0 chooses 0.99 below 5,000 steps, else 0.996.",
-        title="Memory of the teacher",
-        zero="automatic",
         low=0,
         high=1,
         symbol="m",
     )
-    tau_student: float = param(
-        0.1, "Student temperature.", title="Student temperature", low=0.01, high=1, symbol="tau_s"
-    )
-    tau_teacher: float = param(
-        0.07, "Teacher temperature.", title="Teacher temperature", low=0.01, high=1, symbol="tau_t"
-    )
-    tau_start: float = param(
-        0.04,
-        "Teacher temperature at the start.",
-        title="Teacher temperature at the start",
-        low=0.01,
-        high=1,
-    )
-    tau_warmup: float = param(
-        0.1,
-        "Part of the epochs until tau_t is reached.",
-        title="Warm-up of the teacher temperature",
-        unit="of the epochs",
-        low=0,
-        high=1,
-    )
-    centre_momentum: float = param(
-        0.9, "Memory of the centres.", title="Memory of the centres", low=0, high=1
-    )
-    outputs: int = param(
-        1024, "Outputs of the heads.", title="Outputs of the heads", low=2, high=1 << 20, symbol="K"
-    )
-    hidden: int = param(
-        512, "Hidden width of the heads.", title="Width of the heads", low=1, high=1 << 16
-    )
-    bottleneck: int = param(
-        128, "Bottleneck of the heads.", title="Bottleneck of the heads", low=1, high=1 << 16
-    )
-    attention_dim: int = param(
-        128, "Width of the attention.", title="Width of the attention", low=1, high=1 << 14
-    )
+    tau_student: float = param(0.1, "Student temperature.", low=0.01, high=1, symbol="tau_s")
+    tau_teacher: float = param(0.07, "Teacher temperature.", low=0.01, high=1, symbol="tau_t")
+    tau_start: float = param(0.04, "Teacher temperature at the start.", low=0.01, high=1)
+    tau_warmup: float = param(0.1, "Part of the epochs until tau_t is reached.", low=0, high=1)
+    centre_momentum: float = param(0.9, "Memory of the centres.", low=0, high=1)
+    outputs: int = param(1024, "Outputs of the heads.", low=2, high=1 << 20, symbol="K")
+    hidden: int = param(512, "Hidden width of the heads.", low=1, high=1 << 16)
+    bottleneck: int = param(128, "Bottleneck of the heads.", low=1, high=1 << 16)
+    attention_dim: int = param(128, "Width of the attention.", low=1, high=1 << 14)
     whiten: int = param(
         256,
         "Start from so many directions that views of one picture agree on; 0: as published.",
-        title="Directions at the start",
-        zero="as published",
         low=0,
         high=1 << 16,
     )
     pool: str = param(
         "attention",
         "How cells become one embedding; cls is for transformers.",
-        title="Cells become an embedding by",
         choices=("attention", "gated", "mean", "cls"),
     )
     inter: float = param(
-        0.1,
-        "Weight of the inter-level terms; 0 is plain.",
-        title="Inter-level weight",
-        zero="off",
-        low=0,
-        high=1,
-        symbol="lambda",
+        0.1, "Weight of the inter-level terms; 0 is plain.", low=0, high=1, symbol="lambda"
     )
     inter_grad: str = param(
         "image",
         "What the inter-level term teaches.",
-        title="Inter-level term teaches",
         choices=("image", "both", "bag", "teacher"),
     )
     colour_matters: bool = param(
         True, "Categories differ in colour: keep hues, never make grey views.", basic=True
     )
-    global_views: int = param(
-        4,
-        "Large views kept per item.",
-        title="Large views kept per item",
-        low=2,
-        high=64,
-        symbol="G",
-    )
-    local_views: int = param(
-        8,
-        "Small views kept per item.",
-        title="Small views kept per item",
-        low=0,
-        high=256,
-        symbol="L",
-    )
-    local_per_step: int = param(
-        4, "Small views used per step.", title="Small views per step", low=0, high=64, symbol="L_s"
-    )
+    global_views: int = param(4, "Large views kept per item.", low=2, high=64, symbol="G")
+    local_views: int = param(8, "Small views kept per item.", low=0, high=256, symbol="L")
+    local_per_step: int = param(4, "Small views used per step.", low=0, high=64, symbol="L_s")
     global_low: float = param(
-        0.4,
-        "Smallest part of the picture in a large view.",
-        title="Smallest large view",
-        unit="of the picture",
-        low=0.01,
-        high=1,
+        0.4, "Smallest part of the picture in a large view.", low=0.01, high=1
     )
-    local_low: float = param(
-        0.05,
-        "Smallest part in a small view.",
-        title="Smallest small view",
-        unit="of the picture",
-        low=0.001,
-        high=1,
-    )
-    local_high: float = param(
-        0.4,
-        "Largest part in a small view.",
-        title="Largest small view",
-        unit="of the picture",
-        low=0.001,
-        high=1,
-    )
-    token_dropout: float = param(
-        0.1,
-        "Cells hidden from the student.",
-        title="Cells hidden from the student",
-        low=0,
-        high=0.9,
-    )
-    drop_path: float = param(
-        0.0,
-        "Stochastic depth of the student.",
-        title="Blocks skipped by the student",
-        low=0,
-        high=0.9,
-    )
+    local_low: float = param(0.05, "Smallest part in a small view.", low=0.001, high=1)
+    local_high: float = param(0.4, "Largest part in a small view.", low=0.001, high=1)
+    token_dropout: float = param(0.1, "Cells hidden from the student.", low=0, high=0.9)
+    drop_path: float = param(0.0, "Stochastic depth of the student.", low=0, high=0.9)
     precision: str = param(
         "auto",
         "Numbers on a GPU; the CPU computes in float32.",
-        title="Precision of numbers",
         choices=("auto", "float32", "bf16", "fp16"),
     )
 

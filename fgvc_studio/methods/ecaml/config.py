@@ -26,7 +26,6 @@ class EcamlConfig:
     train: str = param(
         "head",
         "What is trained: an adapter on a frozen backbone, its last stage, or all of it.",
-        title="What is trained",
         choices=("head", "last-stage", "all"),
         basic=True,
     )
@@ -34,157 +33,72 @@ class EcamlConfig:
     base: str = param(
         "ntxent",
         "Metric loss.",
-        title="Metric loss",
         choices=("ntxent", "multisim", "binomial", "npair", "triplet"),
         basic=True,
     )
     confusion: float = param(
         AUTO,
         "How strongly to confuse the named categories; 0 is plain metric learning.",
-        title="Strength of the confusion",
         low=AUTO,
         high=10,
         symbol="lambda",
         basic=True,
     )
     row_norm: float = param(
-        0.5,
-        "Weight that keeps the rows of the metric at length 1.",
-        title="Weight of the row length",
-        zero="off",
-        low=0,
-        high=10,
-        symbol="mu",
+        0.5, "Weight that keeps the rows of the metric at length 1.", low=0, high=10, symbol="mu"
     )
-    temperature: float = param(
-        AUTO,
-        "Temperature of ntxent.",
-        title="Temperature of NT-Xent",
-        low=AUTO,
-        high=10,
-        symbol="tau",
-    )
+    temperature: float = param(AUTO, "Temperature of ntxent.", low=AUTO, high=10, symbol="tau")
     init: str = param(
         "auto",
         "Start: shrunken discriminants, principal components, or random.",
-        title="Start",
         choices=("auto", "lda", "pca", "xavier"),
     )
-    dim: int = param(
-        0,
-        "Length of the embedding; 0 chooses.",
-        title="Length of the embedding",
-        zero="automatic",
+    dim: int = param(0, "Length of the embedding; 0 chooses.", low=0, high=4096, symbol="E")
+    neighbours: int = param(
+        10,
+        "Items without a name that are among each other's so many nearest count as alike; "
+        "0: only names teach. Where the backbone stays as it is.",
         low=0,
-        high=4096,
-        symbol="E",
+        high=1000,
+        basic=True,
+        symbol="k",
     )
-    categories_per_batch: int = param(
-        32, "Categories per step.", title="Categories per step", low=2, high=4096
+    groups: int = param(32, "Groups of such items per step.", low=0, high=4096)
+    keep: float = param(
+        0.5,
+        "Weight of the space before the metric, kept beside it; 0: the metric alone.",
+        low=0,
+        high=10,
     )
-    per_category: int = param(
-        4,
-        "Items of each category per step.",
-        title="Items per category and step",
-        low=2,
-        high=64,
-        symbol="m",
-    )
+    categories_per_batch: int = param(32, "Categories per step.", low=2, high=4096)
+    per_category: int = param(4, "Items of each category per step.", low=2, high=64, symbol="m")
     lr_trunk: float = param(
-        AUTO,
-        "Peak learning rate of adapter or backbone part.",
-        title="Learning rate of the trunk",
-        low=AUTO,
-        high=1,
+        AUTO, "Peak learning rate of adapter or backbone part.", low=AUTO, high=1
     )
-    lr_head: float = param(
-        AUTO,
-        "Peak learning rate of the metric.",
-        title="Learning rate of the metric",
-        low=AUTO,
-        high=1,
-    )
+    lr_head: float = param(AUTO, "Peak learning rate of the metric.", low=AUTO, high=1)
     weight_decay: float = param(2e-4, "Weight decay of matrices.", low=0, high=1)
-    warmup: float = param(
-        0.05,
-        "Part of the run with rising learning rate.",
-        title="Warm-up",
-        unit="of the run",
-        low=0,
-        high=1,
-    )
-    end: float = param(
-        0.01,
-        "Learning rate at the end, part of the peak.",
-        title="Learning rate at the end",
-        unit="of the peak",
-        low=0,
-        high=1,
-    )
-    clip: float = param(
-        5.0,
-        "Norm that all gradients together are clipped to; 0: none.",
-        title="Gradient limit",
-        zero="none",
-        low=0,
-    )
+    warmup: float = param(0.05, "Part of the run with rising learning rate.", low=0, high=1)
+    end: float = param(0.01, "Learning rate at the end, part of the peak.", low=0, high=1)
+    clip: float = param(5.0, "Norm that all gradients together are clipped to; 0: none.", low=0)
     pairs: str = param(
         "all",
         "Pairs of the confusion: all, or drawn as the authors do.",
-        title="Pairs that are confused",
         choices=("all", "sampled"),
     )
-    partners: int = param(
-        10,
-        "Drawn partners per item.",
-        title="Partners drawn per item",
-        low=1,
-        high=1000,
-        symbol="r",
-    )
-    confuse_trunk: bool = param(
-        False,
-        "Let the confusion teach the trunk too (ablation).",
-        title="Confusion teaches the trunk too",
-    )
-    confuse_unit: bool = param(
-        False, "Confuse embeddings of length 1 (ablation).", title="Confuse embeddings of length 1"
-    )
-    views: int = param(
-        4,
-        "Changed views kept per item, beside the plain one.",
-        title="Changed views kept per item",
-        low=1,
-        high=64,
-    )
+    partners: int = param(10, "Drawn partners per item.", low=1, high=1000, symbol="r")
+    confuse_trunk: bool = param(False, "Let the confusion teach the trunk too (ablation).")
+    confuse_unit: bool = param(False, "Confuse embeddings of length 1 (ablation).")
+    views: int = param(4, "Changed views kept per item, beside the plain one.", low=1, high=64)
     colour_matters: bool = param(True, "Categories differ in colour: keep hues.", basic=True)
     hide: float = param(
-        0.2,
-        "Part of the categories hidden to measure the gain.",
-        title="Categories kept aside",
-        unit="of them",
-        zero="none",
-        low=0,
-        high=0.5,
-        basic=True,
+        0.2, "Part of the categories hidden to measure the gain.", low=0, high=0.5, basic=True
     )
-    compare: bool = param(
-        True, "Train without confusion too, to compare.", title="Train without confusion too"
-    )
-    refit: bool = param(
-        True,
-        "At the end train on all categories for the best number of steps.",
-        title="Train on all categories at the end",
-    )
-    tune: bool = param(
-        False,
-        "Search the strength of the confusion on hidden categories.",
-        title="Search the strength",
-    )
+    compare: bool = param(True, "Train without confusion too, to compare.")
+    refit: bool = param(True, "At the end train on all categories for the best number of steps.")
+    tune: bool = param(False, "Search the strength of the confusion on hidden categories.")
     precision: str = param(
         "auto",
         "Numbers on a GPU; the CPU computes in float32.",
-        title="Precision of numbers",
         choices=("auto", "float32", "bf16", "fp16"),
     )
 

@@ -27,87 +27,50 @@ class StProtoConfig:
     train: str = param(
         "last-stage",
         "What is trained: heads on a frozen backbone, its last stage too, or all of it.",
-        title="What is trained",
         choices=("head", "last-stage", "all"),
         basic=True,
     )
     variant: str = param(
         "full",
         "Similarity: cosine for everything, or the cropped-image variant's projections.",
-        title="Similarity",
         choices=("full", "cropped"),
     )
     epochs: int = param(20, "Passes over the images.", low=1, high=10_000, basic=True)
-    warm_epochs: int = param(
-        5, "Of these, with the backbone at rest.", title="Warm epochs", low=0, high=10_000
-    )
+    warm_epochs: int = param(5, "Of these, with the backbone at rest.", low=0, high=10_000)
     last_layer_epochs: int = param(
-        10,
-        "At most as many passes for the last layers.",
-        title="Epochs of the last layers",
-        low=0,
-        high=1000,
+        10, "At most as many passes for the last layers.", low=0, high=1000
     )
     refit: bool = param(
         False,
-        "Train on the validation images too, with exactly last_layer_epochs.",
-        title="Train on validation items too",
+        "Train on the validation images too, but for the audit's, with exactly last_layer_epochs.",
     )
     final_fit: str = param(
         "auto",
         "Choose on validation, then train on these images too; auto: where there is a split val.",
-        title="Second fit on all items",
         choices=("auto", "yes", "no"),
     )
-    batch: int = param(64, "Images per step and process.", title="Items per step", low=1, high=4096)
-    lr_tail: float = param(
-        1e-4,
-        "Learning rate of the backbone's part.",
-        title="Learning rate of the backbone",
+    audit_share: float = param(
+        0.5,
+        "Of the validation images, left out of the last fit too (at least 20 of them), so that "
+        "what a ban does can be judged on images the model never saw.",
         low=0,
         high=1,
     )
-    lr_add_on: float = param(
-        3e-3,
-        "Learning rate of the add-on layers.",
-        title="Learning rate of the add-on layers",
-        low=0,
-        high=1,
-    )
-    lr_prototypes: float = param(
-        3e-3,
-        "Learning rate of the prototypes.",
-        title="Learning rate of the prototypes",
-        low=0,
-        high=1,
-    )
-    lr_last: float = param(
-        1e-3,
-        "Learning rate of the last layers.",
-        title="Learning rate of the last layers",
-        low=0,
-        high=1,
-    )
+    batch: int = param(64, "Images per step and process.", low=1, high=4096)
+    lr_tail: float = param(1e-4, "Learning rate of the backbone's part.", low=0, high=1)
+    lr_add_on: float = param(3e-3, "Learning rate of the add-on layers.", low=0, high=1)
+    lr_prototypes: float = param(3e-3, "Learning rate of the prototypes.", low=0, high=1)
+    lr_last: float = param(1e-3, "Learning rate of the last layers.", low=0, high=1)
     weight_decay: float = param(1e-4, "Of the backbone's part and the add-ons.", low=0, high=1)
     decay: str = param(
         "cosine",
         "How learning rates fall in the joint stage: to 1 %, or by 0.2 every decay_every epochs.",
-        title="Fall of the learning rates",
         choices=("cosine", "step"),
     )
-    decay_every: int = param(
-        20,
-        "Epochs between two falls.",
-        title="Between two falls",
-        low=1,
-        high=10_000,
-        unit="epochs",
-    )
+    decay_every: int = param(20, "Epochs between two falls.", low=1, high=10_000, unit="epochs")
     prototypes: int = param(
         0,
         "Per class and branch; 0 takes 5, or 3 when the smallest class has under 15 images.",
-        title="Prototypes per category and branch",
-        zero="automatic",
         low=0,
         high=100,
         symbol="K",
@@ -116,112 +79,48 @@ class StProtoConfig:
     dim: int = param(
         0,
         "Length of a prototype; 0 takes one less than there are categories, from 64 to 128.",
-        title="Length of a prototype",
-        zero="automatic",
         low=0,
         high=4096,
         symbol="D",
     )
-    map_upsample: int = param(
-        1, "Enlargement of the maps.", title="Enlargement of the maps", unit="times", low=1, high=4
-    )
+    map_upsample: int = param(1, "Enlargement of the maps.", low=1, high=4)
     add_on_init: str = param(
         "lda",
         "Start of the add-on layers: directions that vary most, that tell categories apart, or "
         "random ones.",
-        title="Start of the add-on layers",
         choices=("pca", "lda", "kaiming"),
     )
     proto_init: str = param(
         "typical",
         "Start of the prototypes: k-means over the cells most typical of a category, over all its "
         "cells, or random.",
-        title="Start of the prototypes",
         choices=("typical", "kmeans", "uniform"),
     )
-    cluster: float = param(
-        0.8,
-        "Pull of an image to its nearest own prototype.",
-        title="Pull to own prototypes",
-        low=0,
-        high=100,
-    )
-    separation_trivial: float = param(
-        0.08,
-        "Push from other classes, trivial.",
-        title="Push from other categories, trivial",
-        low=0,
-        high=100,
-    )
-    separation_support: float = param(
-        0.48,
-        "Push from other classes, support.",
-        title="Push from other categories, support",
-        low=0,
-        high=100,
-    )
-    orthogonality: float = param(
-        1e-3, "Sister prototypes differ.", title="Sister prototypes differ", low=0, high=100
-    )
-    closeness: float = param(
-        1.0,
-        "Support prototypes near those of others.",
-        title="Support prototypes near others",
-        low=0,
-        high=100,
-    )
-    discrimination: float = param(
-        1.0,
-        "Trivial prototypes far from others.",
-        title="Trivial prototypes far from others",
-        low=0,
-        high=100,
-    )
-    l1: float = param(
-        1e-4,
-        "Sparsity of other classes' weights.",
-        title="Sparsity of the last layers",
-        low=0,
-        high=1,
-    )
+    cluster: float = param(0.8, "Pull of an image to its nearest own prototype.", low=0, high=100)
+    separation_trivial: float = param(0.08, "Push from other classes, trivial.", low=0, high=100)
+    separation_support: float = param(0.48, "Push from other classes, support.", low=0, high=100)
+    orthogonality: float = param(1e-3, "Sister prototypes differ.", low=0, high=100)
+    closeness: float = param(1.0, "Support prototypes near those of others.", low=0, high=100)
+    discrimination: float = param(1.0, "Trivial prototypes far from others.", low=0, high=100)
+    l1: float = param(1e-4, "Sparsity of other classes' weights.", low=0, high=1)
     close_nearest: int = param(
-        0,
-        "Only this many nearest pairs of classes for closeness; 0: all.",
-        title="Nearest pairs for closeness",
-        zero="all",
-        low=0,
-        high=1 << 20,
+        0, "Only this many nearest pairs of classes for closeness; 0: all.", low=0, high=1 << 20
     )
     exact: bool = param(
-        False,
-        "Masks by zero, plain sums and a plain projection, as first published.",
-        title="Exactly as first published",
+        False, "Masks by zero, plain sums and a plain projection, as first published."
     )
     balanced: str = param(
         "auto",
         "Draw classes evenly; auto: when the largest has over 5 times the smallest.",
-        title="Draw categories evenly",
         choices=("auto", "yes", "no"),
     )
-    random_views: int = param(
-        4,
-        "Random views kept per image (not for head).",
-        title="Random views kept per item",
-        low=0,
-        high=64,
-    )
+    random_views: int = param(4, "Random views kept per image (not for head).", low=0, high=64)
     temperature: float = param(
-        0.0,
-        "Of the calibrated probabilities; 0: fitted on validation.",
-        title="Temperature of probabilities",
-        zero="fitted",
-        low=0,
-        high=1000,
+        0.0, "Of the calibrated probabilities; 0: fitted on validation.", low=0, high=1000
     )
     precision: str = param(
         "auto",
         "Numbers on a GPU; the CPU computes in float32.",
-        title="Precision of numbers",
         choices=("auto", "float32", "bf16", "fp16"),
     )
 

@@ -89,7 +89,7 @@ class StProtoTrainer:
         self.config, self.backbone, self.pictures = config, backbone, pictures
         self.labels, self.folder, self.seed = labels, folder, seed
         self._start, self._audit = start, audit
-        divide(labels, np.arange(len(pictures)), seed, config.refit)
+        divide(labels, np.arange(len(pictures)), seed, config.refit, config.audit_share)
         self.runtime = runtime or Runtime(config.precision)
         self.split: Split = cut(backbone, config.train)
         self.split.frozen.to(self.runtime.device)
@@ -145,7 +145,9 @@ class StProtoTrainer:
             A loss that is no number, a damaged checkpoint, a full disk, too few images.
         """
         config, runtime = self.config, self.runtime
-        self.division = divide(self.labels, self._usable, self.seed, config.refit)
+        self.division = divide(
+            self.labels, self._usable, self.seed, config.refit, config.audit_share
+        )
         classes = self.labels.classes[self.division.train]
         shape = Shape(
             len(self.labels.names), per_class(config, classes), self.dim, self._channels()
