@@ -31,6 +31,7 @@ _NAMES = {
     "rank": _("train", "directions in use (RankMe)"),
     "attention_entropy": _("train", "attention entropy"),
     "metric": _("train", "metric loss (L_M)"),
+    "neighbours": _("train", "neighbours without a name"),
     "log_energy": _("train", "confusion energy (log E)"),
     "row_norm": _("train", "row norm loss"),
     "row_length": _("train", "Mean row norm"),
