@@ -83,6 +83,11 @@ class Photographer:
             raise RuntimeError(f"{command} cannot be used here")
         self.settle()
 
+    def leave(self, command: str) -> None:
+        """A command that leads away, where it is possible."""
+        self.window.actions_.run(command)
+        self.settle(0.6)
+
     def take(self, name: str) -> None:
         """Go there, take the picture with every open dialog, and close those."""
         getattr(self, name.replace("-", "_"))()
@@ -178,13 +183,15 @@ class Photographer:
     def discover_grow(self) -> None:
         """Pages of candidates."""
         page = self._clusters()
-        self.do("cluster.escape")
+        self.leave("cluster.escape")
         self.do("cluster.grow")
         self.until(lambda: page.growing.growing)
 
     def discover_audit(self) -> None:
         """The sample before it is written, in dark."""
-        page = self.page("go.discover")
+        page = self.go("go.discover")
+        if not page.growing.growing:
+            self.discover_grow()
         self.theme.apply(self.app, "dark")
         for _ in range(12):
             if not page.growing.growing:
@@ -195,7 +202,7 @@ class Photographer:
     def discover_place(self) -> None:
         """What is left, under the nearest known names."""
         self.theme.apply(self.app, "light")
-        self.do("grow.leave")
+        self.leave("grow.leave")
         self._clusters()
         self.do("clusters.place")
         self.settle(4)
@@ -203,7 +210,7 @@ class Photographer:
     def discover_start(self) -> None:
         """How the groups are found."""
         self.go("go.discover")
-        self.do("known.leave")
+        self.leave("known.leave")
         self.do("clusters.find")
         start = self.page("go.discover").start
         start.estimate.click()
@@ -231,7 +238,7 @@ class Photographer:
 
     def prototypes_explain(self) -> None:
         """Why a photo is classified as it is."""
-        self.do("proto.put_back")
+        self.leave("proto.put_back")
         self.window.selection.set_current(7)
         self._prototypes(3)
         self.settle(4)
