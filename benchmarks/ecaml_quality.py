@@ -123,10 +123,13 @@ def run(a, rows, y, asked, test, fit, everyone, cache):
 def trained(a, config, backbone, pictures, labels, frozen, everyone, seed, cache):
     """Embeddings of all photos by one run, and how long it took."""
     watch, cpu = time.monotonic(), time.process_time()
+    places = np.full(len(labels), -1)
+    places[everyone] = np.arange(len(everyone))
     with tempfile.TemporaryDirectory() as folder:
         trainer = EcamlTrainer(
             config, backbone, pictures, Path(folder), cache / f"views-{int((labels > 0).sum())}",
-            labels=labels, everything=frozen[everyone], seed=seed, threads=a.threads,
+            labels=labels, everything=frozen[everyone], places=places, seed=seed,
+            threads=a.threads,
             runtime=Runtime("float32", cpu=True),
         )  # fmt: skip
         for _ in trainer.prepare():

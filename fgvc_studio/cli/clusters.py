@@ -108,6 +108,34 @@ def choose(
         console(ctx).emit(_discovery(made), _line(made))
 
 
+@app.command("compare")
+def compare(ctx: typer.Context, project: Project) -> None:
+    """All discoveries beside the one under review: which fits what was named since."""
+    from fgvc_studio.services import review_compare
+
+    with opened(ctx, project, read_only=True) as studio:
+        found = review_compare.compare(studio)
+        rows = [
+            (
+                str(s.discovery.id), s.discovery.title, f"{s.discovery.clusters:,}",
+                _share(s.stability), _share(s.purity[1] if s.purity else float("nan")),
+                _share(s.alike), _share(s.right), f"{s.named:,}",
+            )
+            for s in found.standings
+        ]  # fmt: skip
+        header = ("id", "discovery", "clusters", "stable", "purity", "alike", "right", "named")
+        result = {
+            "current": found.current,
+            "better": found.better,
+            "sentence": found.sentence,
+            "discoveries": [
+                {**dataclasses.asdict(s), **_discovery(s.discovery)} for s in found.standings
+            ],
+        }
+        lines = [table(rows, header)] if rows else []
+        console(ctx).emit(result, "\n".join([*lines, found.sentence]))
+
+
 @app.command("show")
 def show(
     ctx: typer.Context,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
 
 _CONTEXT = "words"
+_SIGNS = {
+    "lambda": "λ", "mu": "μ", "tau": "τ", "alpha": "α", "epsilon": "ε", "rho": "ρ",
+}  # fmt: skip
 
 
 def count(number: int) -> str:
@@ -25,6 +29,11 @@ def percent(part: int, whole: int) -> str:
     if 0 < share < 10:
         return f"{max(0.1, round(share, 1)):g} %"
     return f"{min(round(share), 99) if part < whole else 100} %"
+
+
+def symbol(written: str) -> str:
+    """A sign of a paper as it is printed there: ``tau_t`` gives ``τ_t``."""
+    return "".join(_SIGNS.get(part, part) for part in re.split(r"(_|\W)", written))
 
 
 def duration(seconds: float) -> str:

@@ -64,8 +64,15 @@ def projection(
     vectors : Tensor (n, d)
         Where n is below `out`, the last directions say little.
     """
-    inner, vectors = inner.double(), vectors.double()
-    within = inner.T @ inner / max(1, len(inner))
+    inner = inner.double()
+    return of_scatter(inner.T @ inner / max(1, len(inner)), vectors, out, shrinkage)
+
+
+def of_scatter(
+    within: Tensor, vectors: Tensor, out: int, shrinkage: float = SHRINKAGE
+) -> tuple[Tensor, Tensor]:
+    """The same, from the covariance (d, d) float64 of the differences."""
+    vectors = vectors.double()
     even = torch.eye(len(within), dtype=within.dtype, device=within.device)
     even = within.diagonal().mean().clamp(min=_LEAST) * even
     values, directions = torch.linalg.eigh((1 - shrinkage) * within + shrinkage * even)

@@ -15,6 +15,8 @@ from fgvc_studio.gui.widgets.category_swatch import swatch
 from fgvc_studio.gui.widgets.command_button import CommandButton
 from fgvc_studio.gui.widgets.inspector_parts import ElidedLabel
 
+_TOP = 32
+
 
 class ClusterHeader(QFrame):
     """Name, facts and buttons of the current cluster."""
@@ -44,6 +46,7 @@ class ClusterHeader(QFrame):
         ]
         top = QHBoxLayout()
         top.setSpacing(8)
+        top.addStrut(_TOP)  # or all below would jump when something is ticked
         top.addWidget(self.mark)
         top.addWidget(self.name, 1)
         top.addWidget(self.strike)

@@ -37,7 +37,7 @@ _WIDTHS = {
     Column.STABILITY: 52,
     Column.PURITY: 66,
 }
-_NAME_WIDTH = 168
+_NAME_WIDTH = 184
 
 
 class ClusterTable(QFrame):
@@ -290,7 +290,9 @@ class ClusterTable(QFrame):
                 Column.PURITY: [1.0 if c.purity or c.checked else np.nan for c in rows],
             }
             self._unknown = {c for c, values in known.items() if np.isnan(values).all()}
-        room = self.view.viewport().width() - _NAME_WIDTH - _WIDTHS[Column.SIZE]
+        bar = self.view.verticalScrollBar()
+        room = self.width() - (bar.width() if bar.isVisible() else 0)
+        room -= _NAME_WIDTH + _WIDTHS[Column.SIZE]
         for column in (Column.PURITY, Column.CONFIDENCE, Column.STABILITY, Column.AGREEMENT):
             shown = column not in self._unknown and room >= _WIDTHS[column]
             room -= _WIDTHS[column] if shown else 0

@@ -36,6 +36,7 @@ from fgvc_studio.methods.st_protopnet.learner import StProtoLearner
 from fgvc_studio.methods.st_protopnet.model import Shape, StProtoNet, network
 from fgvc_studio.methods.st_protopnet.views import FLIPPED, TURNED, FlippedView, TurnedView
 from fgvc_studio.vision.backbones import Backbone
+from fgvc_studio.vision.own_draws import OwnDraws
 from fgvc_studio.vision.split import Split, cut
 from fgvc_studio.vision.view_cache import ViewCache
 from fgvc_studio.vision.views import CLEAN, Pictures, ViewMaker
@@ -156,8 +157,7 @@ class StProtoTrainer:
             sampler: Sampler = BalancedSampler(classes, batch, self.seed, runtime.world)
         else:
             sampler = Sampler(len(classes), batch, self.seed, runtime.world)
-        with torch.random.fork_rng([]):
-            torch.manual_seed(mixed_seed(self.seed, "weights"))
+        with OwnDraws(mixed_seed(self.seed, "weights")):
             net = network(self.split, shape, config.variant, config.map_upsample)
             net.to(runtime.device)
             resumed = (self.folder / RESUME).is_file()

@@ -61,6 +61,9 @@ def test_list_show_and_decide(project, capsys):
     assert ok(capsys, "reject", folder, merged[2]["id"])["clusters"][2]["state"] == "rejected"
     assert "pairs" in ok(capsys, "suggest", folder)
     assert ok(capsys, "choose", folder, 1)["discovery"] == 1
+    beside = ok(capsys, "compare", folder)
+    assert beside["current"] == 1
+    assert [d["discovery"] for d in beside["discoveries"]] == [1]
 
 
 def test_a_spot_check(project, capsys):
