@@ -24,6 +24,7 @@ IMAGES = ROOT / "docs" / "guide" / "images"
 SIZE = (1440, 900)
 QUALITY = 82
 PATIENCE_S = 240.0
+LONG_S = 900.0
 
 
 class Photographer:
@@ -239,9 +240,12 @@ class Photographer:
     def prototypes_explain(self) -> None:
         """Why a photo is classified as it is."""
         self.leave("proto.put_back")
+        self._prototypes(1)
+        self.go("go.browse")
         self.window.selection.set_current(7)
-        self._prototypes(3)
-        self.settle(4)
+        self.settle()
+        self.do("view.explain")
+        self.settle(5)
 
     def prototypes_pair(self) -> None:
         """Two categories."""
@@ -264,9 +268,10 @@ class Photographer:
 
     def train_setup(self) -> None:
         """What you want, which items, what will happen."""
-        self.go("go.train")
+        page = self.go("go.train")
         self.do("train.new")
-        self.settle(2)
+        page.setup.methods.choose("ecaml")
+        self.settle(6)
 
     def train_dial(self) -> None:
         """The dial of ECAML."""
@@ -281,17 +286,22 @@ class Photographer:
 
     def train_neighbours(self) -> None:
         """Neighbours in both spaces."""
-        page = self._run("ecaml")
-        page.page.show_view(2)
-        self.settle(3)
+        page = self._run("ecaml").page
+        page.show_view(2)
+        self.until(lambda: page.neighbours._item)
+        self.settle(4)
 
     def train_live(self) -> None:
         """A training at work; it is stopped and thrown away afterwards."""
-        page = self.page("go.train")
+        page = self.go("go.train")
         self.do("train.new")
+        page.setup.methods.choose("ecaml")
+        self.settle(1)
         page.start(page.setup.request())
-        self.until(lambda: page.control.runs and page.control.runs[0].id != "")
-        self.settle(25)
+        jobs = self.window.jobs
+        self.until(lambda: jobs.running and jobs.running.report, LONG_S)
+        self.until(lambda: not jobs.busy or jobs.running.report.total > 1000, LONG_S)
+        self.until(lambda: not jobs.busy or jobs.running.report.done > 500, LONG_S)
 
 
 def _scroll_area() -> type:
