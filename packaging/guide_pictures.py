@@ -194,10 +194,10 @@ class Photographer:
         if not page.growing.growing:
             self.discover_grow()
         self.theme.apply(self.app, "dark")
-        for _ in range(12):
+        for turn in range(12):  # the first pages are all of one kind, those further on are not
             if not page.growing.growing:
                 break
-            self.do("grow.match")
+            self.do("grow.match" if turn < 2 else "grow.not")
         self.settle(3)
 
     def discover_place(self) -> None:
