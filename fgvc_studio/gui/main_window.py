@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
-from PySide6.QtCore import QByteArray, QTimer
+from PySide6.QtCore import QByteArray, QSize, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio.domain.errors import ProjectLockedError, UserError
-from fgvc_studio.gui import icons, preferences
+from fgvc_studio.gui import collector, icons, preferences
 from fgvc_studio.gui.action_set import ActionSet
 from fgvc_studio.gui.dialogs.messages import show_fault
 from fgvc_studio.gui.dialogs.start_page import StartPage
@@ -34,11 +34,14 @@ from fgvc_studio.gui.widgets.rail import Rail
 from fgvc_studio.gui.widgets.status_line import StatusLine
 from fgvc_studio.gui.widgets.toasts import ToastStack
 from fgvc_studio.gui.widgets.top_bar import TopBar
+from fgvc_studio.gui.widgets.undo_bar import UndoBar
 from fgvc_studio.gui.window_commands import WindowCommands
 from fgvc_studio.gui.workspaces import Workspaces, makers
 from fgvc_studio.gui.workspaces.base import Context, Workspace
 
 _DESIGN_SIZE = (1440, 900)
+_TITLE_BAR = 40
+"""Height that the system's frame takes from the screen."""
 _STATUS_EVERY_MS = 10_000
 
 
@@ -66,20 +69,31 @@ class MainWindow(QMainWindow):
         self._show_title()
 
     # ---- projects --------------------------------------------------------------------------
-    def open_project(self, path: str | Path, *, read_only: bool = False) -> None:
-        """Open a project (read in the background, then shown)."""
+    def open_project(
+        self,
+        path: str | Path,
+        *,
+        read_only: bool = False,
+        then: Callable[[], Any] | None = None,
+    ) -> None:
+        """Open a project (read in the background, then shown); then call `then`."""
 
         def read(_ticket: Ticket) -> Any:
             from fgvc_studio.services.studio import Studio
 
             return Studio.open(Path(path), who=preferences.who(), read_only=read_only)
 
+        def shown(studio: Any) -> None:
+            self.show_project(studio)
+            if then:
+                QTimer.singleShot(0, then)
+
         def begin() -> None:
             self.status.showMessage(self.tr("Opening {name}...").format(name=Path(path).name))
             self.tasks.submit(
                 "open project",
                 read,
-                self.show_project,
+                shown,
                 lambda e: self._not_opened(path, e),
                 lambda studio: studio.close(),
             )
@@ -115,6 +129,8 @@ class MainWindow(QMainWindow):
         session.remember()
         self.frames.setCurrentIndex(1)
         self.go(next(iter(self.workspaces)))
+        if studio.catalogue.n and not self.selection.current:
+            self.selection.set_current(1)  # the inspector has something to show from the start
         self._show_title()
         self._status_timer.start()
         self.workspaces.make_rest()
@@ -140,6 +156,7 @@ class MainWindow(QMainWindow):
             then()
 
     def _let_project_go(self) -> None:
+        self.commands.helping.tour.stop()
         session, self.session = self.session, None
         self._status_timer.stop()
         self.toasts.clear()
@@ -164,7 +181,9 @@ class MainWindow(QMainWindow):
         self.start.refresh()
         self.frames.setCurrentIndex(0)
         self.status.show_status(None)
+        self.undo_bar.hide()
         self._show_title()
+        QTimer.singleShot(0, collector.project_closed)
 
     def _after_jobs(self, act: Callable[[], Any]) -> None:
         def once() -> None:
@@ -240,6 +259,7 @@ class MainWindow(QMainWindow):
         space = next((w.space_name() for w in self.workspaces.made() if w.space_name()), "")
         shown = page.shown_count() if page else None
         self.status.show_status(self.session.status(space, shown))
+        self.undo_bar.show_steps(self.session.undo_summary, self.session.redo_summary)
         self.actions_.refresh()
 
     def show_fault(self, error: UserError) -> None:
@@ -305,8 +325,11 @@ class MainWindow(QMainWindow):
             self.rail.add(self.actions_[command])
         self.rail.add_below(self.actions_["app.settings"])
         self.menus = self.actions_.fill_menu_bar(self.menuBar())
+        self.undo_bar = UndoBar(self.actions_["edit.undo"], self.actions_["edit.redo"])
+        self.undo_bar.stand_in(self.menuBar(), self.top)
         self.status = StatusLine()
         self.setStatusBar(self.status)
+        self.toasts.stand_on(self.status)
         self._status_timer = QTimer(self)
         self._status_timer.setInterval(_STATUS_EVERY_MS)
         self._status_timer.timeout.connect(self.show_status)
@@ -364,7 +387,8 @@ class MainWindow(QMainWindow):
         saved = preferences.store().value("window/geometry")
         if not (isinstance(saved, QByteArray) and self.restoreGeometry(saved)):
             screen = QApplication.primaryScreen().availableGeometry()
-            self.resize(min(_DESIGN_SIZE[0], screen.width()), min(_DESIGN_SIZE[1], screen.height()))
+            room = screen.size() - QSize(0, _TITLE_BAR)
+            self.resize(QSize(*_DESIGN_SIZE).boundedTo(room))
 
     def _show_title(self) -> None:
         name = f"{self.session.name} – " if self.session else ""

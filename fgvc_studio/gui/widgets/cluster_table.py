@@ -68,6 +68,7 @@ class ClusterTable(QFrame):
         self.order.setAccessibleName(self.tr("Order of the clusters"))
         self.order.setToolTip(self.tr("Order; a click on a column heading turns it round"))
         self.view = _View(self.model)
+        self.view.resized.connect(self._choose_columns)  # they give way to the names, or come back
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(4)
@@ -297,14 +298,14 @@ class ClusterTable(QFrame):
             room -= _WIDTHS[column] if shown else 0
             self.view.setColumnHidden(int(column), not shown)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Columns give way to the names, or come back."""
-        super().resizeEvent(event)
-        self._choose_columns()
-
 
 class _View(QTableView):
     rename_wanted = Signal()
+    resized = Signal()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
 
     def __init__(self, model: ClusterModel) -> None:
         super().__init__()

@@ -72,7 +72,7 @@ class TilePainter:
         self._ratio = ratio
         self._colour_of = colour_of
         self._font = QFont(font)
-        self._font.setPixelSize(12)
+        self._font.setPixelSize(theme.px(12))
         self._italic = QFont(self._font)
         self._italic.setItalic(True)
         self._metrics = QFontMetrics(self._font)

@@ -312,21 +312,22 @@ class MapSurface(QWidget):
     def _paint_names(self, painter: QPainter, area: QRectF) -> None:
         tokens = theme.current()
         font = self.font()
-        font.setPixelSize(12)
+        font.setPixelSize(theme.px(12))
         font.setBold(True)
-        names = []
-        for code, x, y in self._anchors:
-            names.append((self.names.get(code, ""), tokens.text, *self.state.to_screen(x, y)))
+        self._cache.set_look(tokens.canvas, font, self._ratio)
+        x0, y0, scale = self.state.x, self.state.y, self.state.scale
+        across, down = self.state.width / 2, self.state.height / 2
+        names = (
+            (self.names.get(c, ""), tokens.text, across + (x - x0) * scale, down - (y - y0) * scale)
+            for c, x, y in self._anchors
+        )
         p = self.points
         few = p is not None and len(p.index.x) <= _FEW
         overlay.draw_names(
             painter,
             names,
             self._cache,
-            tokens,
-            font,
             area,
-            self._ratio,
             ringed=self._on_screen(p.top if p is not None and len(p.top) <= _FEW else ()),
             others=self._on_screen(slice(None) if few else ()),
         )

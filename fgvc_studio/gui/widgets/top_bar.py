@@ -33,6 +33,12 @@ class TopBar(QFrame):
         row.addWidget(self.help)
         self.setMinimumHeight(_LEAST)
 
+    def take(self, widget: QWidget) -> None:
+        """Give `widget` a place between the workspace's own and the jobs."""
+        row = self.layout()
+        assert isinstance(row, QHBoxLayout)
+        row.insertWidget(1, widget)
+
     def show_widget(self, widget: QWidget | None) -> None:
         """Put the workspace's widget into the slot; None empties it."""
         if widget is None:

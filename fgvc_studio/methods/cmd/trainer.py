@@ -31,7 +31,7 @@ RESUME = "resume.safetensors"
 LARGE, SMALL = "global", "local"
 LOCAL_SIZE = 96
 _SAMPLE = 256
-_WHITEN_FROM, _PART = 2000, 64
+_WHITEN_FROM, _PART = 6000, 64
 
 
 class CmdTrainer:
@@ -209,7 +209,11 @@ class CmdTrainer:
                 vectors = self.split.tokens(features).mean(1)
             vectors = F.normalize(vectors.float(), dim=-1)
             parts.append(vectors.unflatten(0, (views, -1)).transpose(0, 1).cpu())
-        found = whitening.projection(*_by_picture(torch.cat(parts)), self.dim)
+        inner, means = _by_picture(torch.cat(parts))
+        if self.config.neighbours:
+            found = whitening.near_projection(inner, means, self.dim, self.config.neighbours)
+        else:
+            found = whitening.projection(inner, means, self.dim)
         alone = self.runtime.world if self.runtime.main else 0  # all take that of the first process
         mean, weight = (self.runtime.mean(alone * x.to(device)) for x in found)
         return mean, weight
@@ -234,7 +238,7 @@ class CmdTrainer:
                 found.append(None)
                 continue
             stored = torch.from_numpy(self.cache.read(kind, rows, views.numpy()))
-            found.append(laid_out(stored.flatten(0, 1).to(self.runtime.device).float()))
+            found.append(laid_out(stored.flatten(0, 1).to(self.runtime.device)))
         if found[0] is None:
             raise RuntimeError("no global views")
         return found[0], found[1]

@@ -18,6 +18,7 @@ from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork
 from fgvc_studio.methods.crkd.source import Source, frozen_vectors
 from fgvc_studio.methods.loop import Rows, Sampler, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
+from fgvc_studio.vision.own_draws import OwnDraws
 
 _TEACHER_BYTES = 1 << 30
 _MOST_ROWS = 20_000
@@ -79,8 +80,7 @@ class Material:
 
     def known_network(self, classes: int) -> KnownNetwork:
         """A network for stage 1; the same weights each time, `reduction` aside."""
-        with torch.random.fork_rng([]):
-            torch.manual_seed(mixed_seed(self.seed, "weights"))
+        with OwnDraws(mixed_seed(self.seed, "weights")):
             return KnownNetwork(
                 self.source.body(),
                 self.source.dim,
@@ -120,8 +120,7 @@ class Material:
         c = self.config
         base = self.known_network(self.classes)
         base.load_state_dict(state)
-        with torch.random.fork_rng([]):
-            torch.manual_seed(mixed_seed(self.seed, "novel"))
+        with OwnDraws(mixed_seed(self.seed, "novel")):
             return CrkdNetwork(
                 base,
                 novel,

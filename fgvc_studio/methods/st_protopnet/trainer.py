@@ -36,6 +36,7 @@ from fgvc_studio.methods.st_protopnet.learner import StProtoLearner
 from fgvc_studio.methods.st_protopnet.model import Shape, StProtoNet, network
 from fgvc_studio.methods.st_protopnet.views import FLIPPED, TURNED, FlippedView, TurnedView
 from fgvc_studio.vision.backbones import Backbone
+from fgvc_studio.vision.own_draws import OwnDraws
 from fgvc_studio.vision.split import Split, cut
 from fgvc_studio.vision.view_cache import ViewCache
 from fgvc_studio.vision.views import CLEAN, Pictures, ViewMaker
@@ -88,7 +89,7 @@ class StProtoTrainer:
         self.config, self.backbone, self.pictures = config, backbone, pictures
         self.labels, self.folder, self.seed = labels, folder, seed
         self._start, self._audit = start, audit
-        divide(labels, np.arange(len(pictures)), seed, config.refit)
+        divide(labels, np.arange(len(pictures)), seed, config.refit, config.audit_share)
         self.runtime = runtime or Runtime(config.precision)
         self.split: Split = cut(backbone, config.train)
         self.split.frozen.to(self.runtime.device)
@@ -144,7 +145,9 @@ class StProtoTrainer:
             A loss that is no number, a damaged checkpoint, a full disk, too few images.
         """
         config, runtime = self.config, self.runtime
-        self.division = divide(self.labels, self._usable, self.seed, config.refit)
+        self.division = divide(
+            self.labels, self._usable, self.seed, config.refit, config.audit_share
+        )
         classes = self.labels.classes[self.division.train]
         shape = Shape(
             len(self.labels.names), per_class(config, classes), self.dim, self._channels()
@@ -154,8 +157,7 @@ class StProtoTrainer:
             sampler: Sampler = BalancedSampler(classes, batch, self.seed, runtime.world)
         else:
             sampler = Sampler(len(classes), batch, self.seed, runtime.world)
-        with torch.random.fork_rng([]):
-            torch.manual_seed(mixed_seed(self.seed, "weights"))
+        with OwnDraws(mixed_seed(self.seed, "weights")):
             net = network(self.split, shape, config.variant, config.map_upsample)
             net.to(runtime.device)
             resumed = (self.folder / RESUME).is_file()

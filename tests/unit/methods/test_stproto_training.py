@@ -310,7 +310,7 @@ def test_an_audit_moves_prototypes_off_forbidden_patches(finished, data, tmp_pat
 
 
 def test_a_refit_trains_on_all_labelled_images(backbone, data, runtime, tmp_path):
-    config = dataclasses.replace(TINY, refit=True, temperature=0.5)
+    config = dataclasses.replace(TINY, refit=True, audit_share=0.0, temperature=0.5)
     made = trainer(config, backbone, data, tmp_path / "run", runtime)
     run(made)
     assert len(made.division.train) == CLASSES * EACH and not len(made.division.validation)
