@@ -228,6 +228,7 @@ class TrainRunPage(QWidget):
             self.buttons["enough"].setEnabled(training and not stopping)
         else:
             self.told.setText(self._at_rest(run))
+        self.told.setVisible(bool(self.told.text()))
 
     def _at_work(self, job: Job, history: RunHistory) -> str:
         if job.state is JobState.STOPPING:

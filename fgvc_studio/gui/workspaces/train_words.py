@@ -77,7 +77,7 @@ _LIMITS = {
     "row_length": (_("train", "alarm below"), 0.5),
 }
 _CHOICES = {
-    "head": _("train", "adapter only (fast)"),
+    "head": _("train", "only what stands on the backbone (fast)"),
     "last-stage": _("train", "last stage"),
     "train.all": _("train", "everything (GPU)"),
     "ntxent": _("train", "NT-Xent"),
