@@ -17,8 +17,12 @@ clipping, optimiser, moving average, loop. Diagnoses at the end of an epoch and 
 left out (the caches are large enough that no epoch ends). Medians; processor time of the thread.
 """
 
+# ruff: noqa: E402  (the environment is set before the libraries are loaded)
+
 from __future__ import annotations
 
+import argparse
+import json
 import os
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -61,7 +65,7 @@ def filled(trainer, cache) -> None:
             yield (
                 int(row),
                 {
-                    k.name: np.abs(rng.standard_normal((k.views, *k.shape), np.float32))
+                    k.name: rng.standard_normal((k.views, *k.shape), np.float32)
                     for k in cache.kinds.values()
                 },
             )
@@ -293,7 +297,9 @@ def main() -> None:
     rows = []
     for name in args.only:
         rows += measure(name, backbone, args.steps)
-    common.show(rows, args)
+        common.show(rows[-1:], argparse.Namespace(json=None))
+    if args.json:
+        args.json.write_text(json.dumps([dataclasses.asdict(r) for r in rows]))
 
 
 if __name__ == "__main__":

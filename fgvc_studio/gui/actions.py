@@ -248,6 +248,8 @@ _PROTOTYPES = (
 _CLUSTERS = (
     _row("clusters.find", _("actions", "Find groups nobody has named..."), "Ctrl+G",
          icon="discover", cli="clusters", when="writable", menu="Clusters"),
+    _row("clusters.compare", _("actions", "Discoveries beside each other..."), icon="compare",
+         cli="clusters compare", when="project", menu="Clusters"),
     _row("clusters.known", _("actions", "Probably known items..."), icon="tag", cli="clusters",
          when="project", menu="Clusters"),
     _row("clusters.place", _("actions", "Place what is left..."), icon="label", cli="label",

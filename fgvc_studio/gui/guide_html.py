@@ -163,6 +163,6 @@ def _style() -> str:
     th {{ text-align: left; color: {t.muted}; font-weight: 600; }}
     table {{ border-collapse: collapse; border-color: {t.border}; border-style: solid; }}
     code {{ font-family: monospace; background-color: {t.hover}; }}
-    pre {{ font-family: monospace; background-color: {t.hover}; }}
+    pre {{ font-family: monospace; white-space: pre-wrap; background-color: {t.hover}; }}
     .caption {{ color: {t.muted}; font-size: {theme.px(12)}px; }}
     """

@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "resources" / "guide", _PACKAGE.parent / "docs" / "guide")
 ORDER = (
     "first-steps.md", "browse.md", "finding-new-species.md", "can-i-trust-it.md", "train.md",
-    "history.md",
+    "teach-it-your-eye.md", "history.md",
 )  # fmt: skip
 OF_WORKSPACE = {
     "go.browse": "browse.md",
@@ -74,6 +74,11 @@ def pages() -> tuple[Page, ...]:
     there = sorted(p.name for p in folder().glob("*.md"))
     names = [n for n in ORDER if n in there] + [n for n in there if n not in ORDER]
     return tuple(_read(name) for name in names)
+
+
+def page(file: str) -> Page | None:
+    """The page of this name; None where there is none."""
+    return next((p for p in pages() if p.file == file), None)
 
 
 def _read(name: str) -> Page:

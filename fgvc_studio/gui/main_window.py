@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
-from PySide6.QtCore import QByteArray, QTimer
+from PySide6.QtCore import QByteArray, QSize, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -40,6 +40,8 @@ from fgvc_studio.gui.workspaces import Workspaces, makers
 from fgvc_studio.gui.workspaces.base import Context, Workspace
 
 _DESIGN_SIZE = (1440, 900)
+_TITLE_BAR = 40
+"""Height that the system's frame takes from the screen."""
 _STATUS_EVERY_MS = 10_000
 
 
@@ -127,6 +129,8 @@ class MainWindow(QMainWindow):
         session.remember()
         self.frames.setCurrentIndex(1)
         self.go(next(iter(self.workspaces)))
+        if studio.catalogue.n and not self.selection.current:
+            self.selection.set_current(1)  # the inspector has something to show from the start
         self._show_title()
         self._status_timer.start()
         self.workspaces.make_rest()
@@ -152,6 +156,7 @@ class MainWindow(QMainWindow):
             then()
 
     def _let_project_go(self) -> None:
+        self.commands.helping.tour.stop()
         session, self.session = self.session, None
         self._status_timer.stop()
         self.toasts.clear()
@@ -382,7 +387,8 @@ class MainWindow(QMainWindow):
         saved = preferences.store().value("window/geometry")
         if not (isinstance(saved, QByteArray) and self.restoreGeometry(saved)):
             screen = QApplication.primaryScreen().availableGeometry()
-            self.resize(min(_DESIGN_SIZE[0], screen.width()), min(_DESIGN_SIZE[1], screen.height()))
+            room = screen.size() - QSize(0, _TITLE_BAR)
+            self.resize(QSize(*_DESIGN_SIZE).boundedTo(room))
 
     def _show_title(self) -> None:
         name = f"{self.session.name} – " if self.session else ""

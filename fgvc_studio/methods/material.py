@@ -30,7 +30,10 @@ class Material:
     hashes : ndarray (n,) int64
         Perceptual hashes of the images.
     everything : ndarray (N, d) float32, optional
-        Frozen vectors of all items of the project, l2-normalised.
+        Frozen vectors of all items of the project, l2-normalised; without those of the split test
+        when the run leaves these out.
+    places : ndarray (n,) int64, optional
+        Row of each picture in `everything`; -1: none.
     estimator : callable, optional
         Tells the number of new categories; the method's own way without it.
     grouper : callable, optional
@@ -42,5 +45,6 @@ class Material:
     splits: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
     hashes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     everything: NDArray[np.float32] | None = None
+    places: NDArray[np.int64] | None = None
     estimator: Estimator | None = None
     grouper: Grouper | None = None

@@ -128,7 +128,11 @@ def _ecaml_trainer(*parts: Any, **options: Any) -> Trainer:
 
     *common, material = parts
     return EcamlTrainer(
-        *common, labels=material.categories, everything=material.everything, **options
+        *common,
+        labels=material.categories,
+        everything=material.everything,
+        places=material.places,
+        **options,
     )
 
 

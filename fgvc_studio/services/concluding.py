@@ -211,7 +211,7 @@ class Concluding:
             notes.append(f"Items of the split test were seen in training ({labels} labels).")
         if job.ended_early and job.last is not None:
             step, total = job.last.step, job.last.total
-            notes.append(f"Ended early by wish, after {step:,} of {total:,} steps.")
+            notes.append(f"Ended early, as asked for, after {step:,} of {total:,} steps.")
         return RunCard(
             run=run.id,
             method=run.method,

@@ -161,7 +161,7 @@ def disk(
 ) -> Disk | None:
     """Bytes that the views of a run would take; loads the backbone, reads no picture.
 
-    None while a training is at work: building another network would disturb its random numbers.
+    None while a training is at work: threads and precision belong to the process, so to it.
 
     Raises
     ------

@@ -183,10 +183,13 @@ class Runs:
             It is not finished, or was discarded.
         """
         run = self.get(run_id)
-        if run.state not in (RunState.FINISHED, RunState.KEPT):
+        if run.state is RunState.RUNNING:
             raise UserError(
-                f"The run {run_id} is {run.state} and cannot be kept.", "Finish it, or train again."
+                f"The run {run_id} is not finished and cannot be kept.",
+                "Go on with it, or end it where it stands: runs PROJECT finish RUN.",
             )
+        if run.state is RunState.DISCARDED:
+            raise UserError(f"The run {run_id} was discarded.", "Train again.")
         choosing = self._studio.choosing
         if use or not run.space:
             choosing.keep_run(run_id, run.space)

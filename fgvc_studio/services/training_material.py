@@ -41,7 +41,8 @@ class Snapshot:
     names : dict
         Category id -> name, of the categories used and of those too small for it.
     embedded : ndarray (N,) int64
-        Items that the frozen space held.
+        Items that the frozen space held, ascending; without the split test where the run has none
+        of it.
     """
 
     item_ids: Ids
@@ -179,13 +180,16 @@ def snapshot(studio: Studio, item_ids: Ids, base: str, every: Ids | None = None)
     categories = usable[rows]
     named = categories if every is None else usable[every - 1]
     image_ids, hashes = studio.store.images.hashes()
+    embedded = np.array(studio.exploring.space(base).item_ids)
+    if not (columns.split[rows] == Split.TEST).any():  # what is left out teaches nothing
+        embedded = embedded[columns.split[embedded - 1] != Split.TEST]
     return Snapshot(
         item_ids,
         categories,
         columns.split[rows].astype(np.uint8),
         hashes[np.searchsorted(image_ids, columns.image_ids[rows])],
         {int(c): studio.catalogue.name(int(c)) for c in np.unique(named) if c},
-        np.array(studio.exploring.space(base).item_ids),
+        embedded,
     )
 
 
@@ -197,8 +201,14 @@ def material(studio: Studio, kept: Snapshot, base: str, folder: Path) -> Materia
     rows = space.rows_of(kept.embedded)
     whole = len(rows) == len(space.vectors) and bool((rows == np.arange(len(rows))).all())
     vectors = space.vectors if whole else space.vectors[rows[rows >= 0]]
+    held = kept.embedded[rows >= 0]
+    places = np.searchsorted(held, kept.item_ids)
+    there = held[np.minimum(places, len(held) - 1)] == kept.item_ids if len(held) else places < 0
+    places = np.where(there, places, -1)
     helpers = Counter(studio, folder), Grouper(studio)
-    return Material(kept.categories, kept.names, kept.splits, kept.hashes, vectors, *helpers)
+    return Material(
+        kept.categories, kept.names, kept.splits, kept.hashes, vectors, places, *helpers
+    )
 
 
 def frozen_space(studio: Studio, space: str | None) -> Generator[Progress, None, str]:

@@ -471,3 +471,27 @@ def test_a_grid_that_is_not_seen_leaves_the_current_item_alone(window, browse):
     assert window.selection.current == 3
     browse.grid.set_items(np.array([5, 6], np.int64))
     assert window.selection.current == 6  # the one that took its place
+
+
+def test_ticks_leave_tiles_that_came_into_sight_after_the_choice(window, qtbot, monkeypatch):
+    browse = window.workspaces["go.browse"]
+    window.selection.set([20, 21, 22])
+    browse.views.gather()
+    qtbot.waitUntil(lambda: len(browse.grid.visible_ids()) == 3)
+    drawn = []
+    monkeypatch.setattr(browse.grid, "refresh_items", lambda ids: drawn.extend(ids.tolist()))
+    window.selection.clear()
+    assert {20, 21, 22} <= set(drawn)
+
+
+def test_a_name_that_is_replaced_is_said_before(window, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "fgvc_studio.gui.workspaces.browse_controller.confirm_bulk",
+        lambda _host, question, *_rest: asked.append(question) or True,
+    )
+    control = window.workspaces["go.browse"].control
+    control.label(1, np.array([1, 2, 3]))
+    control.label(2, np.array([2, 3, 4]))
+    assert "another name" not in asked[0]
+    assert "2 of them have another name now" in asked[1]

@@ -94,6 +94,7 @@ class CrashHook(QObject):
         super().__init__()
         self._window = window
         self._open = False
+        self._dialog: CrashDialog | None = None
         self.count = 0
         self._caught.connect(self.show_report, Qt.ConnectionType.QueuedConnection)
 
@@ -113,10 +114,12 @@ class CrashHook(QObject):
         dialog = CrashDialog(trace, doing, self._window())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.finished.connect(self._closed)
+        self._dialog = dialog  # without a parent nothing else keeps it
         dialog.open()
 
     def _closed(self) -> None:
         self._open = False
+        self._dialog = None
 
     def _hook(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None

@@ -9,10 +9,12 @@ from PySide6.QtCore import QSize, Qt, QUrl
 from PySide6.QtGui import (
     QColor,
     QDesktopServices,
+    QHideEvent,
     QImage,
     QKeySequence,
     QResizeEvent,
     QShortcut,
+    QShowEvent,
     QTextDocument,
 )
 from PySide6.QtWidgets import (
@@ -61,9 +63,7 @@ class GuideView(QTextBrowser):
         self.file = page.file
         self._fill(page)
         self.verticalScrollBar().setValue(0)
-        names = [n for n in guide_pages.pictures(page.text) if n not in self._pictures]
-        if names:
-            self._tasks.submit(_SLOT, lambda _ticket: _read_pictures(names), self._have)
+        self._read(page)
 
     def go_to(self, heading: str) -> None:
         """Bring a heading to the top."""
@@ -92,6 +92,23 @@ class GuideView(QTextBrowser):
         if event.size().width() != event.oldSize().width():
             self._refit()
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read what was left unread."""
+        super().showEvent(event)
+        page = guide_pages.page(self.file)
+        if page is not None:
+            self._read(page)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nothing is waited for any more."""
+        self._tasks.drop(_SLOT)
+        super().hideEvent(event)
+
+    def _read(self, page: guide_pages.Page) -> None:
+        names = [n for n in guide_pages.pictures(page.text) if n not in self._pictures]
+        if names and self.isVisible():
+            self._tasks.submit(_SLOT, lambda _ticket: _read_pictures(names), self._have)
+
     def _width(self) -> int:
         return max(240, min(_WIDEST, self.viewport().width() - 56))
 
@@ -100,7 +117,7 @@ class GuideView(QTextBrowser):
         self._refit()
 
     def _refit(self) -> None:
-        page = next((p for p in guide_pages.pages() if p.file == self.file), None)
+        page = guide_pages.page(self.file)
         if page is not None:
             at = self.verticalScrollBar().value()
             self._fill(page)
@@ -158,7 +175,7 @@ class GuideWindow(QDialog):
 
     def open_page(self, file: str, heading: str = "") -> None:
         """Show a page, at a heading when one is named."""
-        page = next((p for p in guide_pages.pages() if p.file == file), None)
+        page = guide_pages.page(file)
         if page is None:
             return
         if self.view.file:
@@ -177,8 +194,8 @@ class GuideWindow(QDialog):
         if not self._past:
             return
         file, at = self._past.pop()
-        page = next(p for p in guide_pages.pages() if p.file == file)
-        if file != self.view.file:
+        page = guide_pages.page(file)
+        if page is not None and file != self.view.file:
             self.view.show_page(page)
         self.view.verticalScrollBar().setValue(at)
         self._tick(file, "")
@@ -246,10 +263,10 @@ class GuideWindow(QDialog):
             return
         self.hits.clear()
         for hit in guide_pages.search(text):
-            page = next(p for p in guide_pages.pages() if p.file == hit.file)
             row = QTreeWidgetItem(self.hits, [f"{hit.heading}\n{hit.words}"])
             row.setData(0, _PLACE, (hit.file, hit.heading))
-            row.setToolTip(0, f"{page.entry} › {hit.heading}")
+            page = guide_pages.page(hit.file)
+            row.setToolTip(0, f"{page.entry} › {hit.heading}" if page else "")
         found = self.hits.topLevelItemCount() > 0
         self.left.setCurrentWidget(self.hits if found else self.nothing)
 
@@ -284,7 +301,7 @@ class GuideWindow(QDialog):
 
     @staticmethod
     def _heading_of(file: str, fragment: str) -> str:
-        page = next((p for p in guide_pages.pages() if p.file == file), None)
+        page = guide_pages.page(file)
         slugs = {guide_html.slug(h): h for _, h in page.headings} if page else {}
         return slugs.get(fragment, "")
 

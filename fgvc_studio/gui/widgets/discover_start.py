@@ -141,6 +141,8 @@ class DiscoverStart(QScrollArea):
                 "look-alikes; you then decide on groups instead of single photos. Nothing is "
                 "named before you say so."
             ).format(open=n(unlabelled), total=n(total))
+            if total
+            else self.tr("There are no photos yet. Add a folder of them in Browse first.")
         )
         texts = {
             "unlabelled": self.tr("All photos without a label: {n}").format(n=n(unlabelled)),

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from fgvc_studio.gui import theme
-from fgvc_studio.gui.selection import Selection
+from fgvc_studio.gui.selection import Selection, among
 from fgvc_studio.gui.widgets import grid_layout
 from fgvc_studio.gui.widgets.category_swatch import colour_of
 from fgvc_studio.gui.widgets.grid_input import GridInput
@@ -75,7 +75,7 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         self._layout = GridLayout(0, self._tile, 400)
         self._provider: BadgeProvider = lambda ids: GridBadges.empty(len(ids))
         self._painter: TilePainter | None = None
-        self._shown_chosen: NDArray[np.int64] = np.empty(0, np.int64)
+        self._chosen_before = selection.ids
         self._shown_current = 0
         self._empty_text = self.tr("Nothing to show here")
         self._down = True
@@ -254,6 +254,7 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         self._layout = GridLayout(len(self._ids), self._tile, width, parts, self._caption_from)
         bar = self.verticalScrollBar()
         bar.setRange(0, max(0, self._layout.height - self._height()))
+        bar.setEnabled(bar.maximum() > 0)
         bar.setPageStep(self._height())
         bar.setSingleStep(max(20, self._layout.row_height // 4))
 
@@ -283,10 +284,10 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         self.refresh_items(np.array(ids, np.int64))
 
     def _selection_changed(self) -> None:
-        visible = self.visible_ids()
-        chosen = visible[self.selection.contains(visible)]
-        changed = np.setxor1d(chosen, self._shown_chosen)
-        self._shown_chosen = chosen
+        """Draw what is in sight and was or is selected (other items may be in sight by now)."""
+        visible, before = self.visible_ids(), self._chosen_before
+        self._chosen_before = self.selection.ids
+        changed = visible[among(visible, before) != self.selection.contains(visible)]
         self.refresh_items(np.union1d(changed, np.array([self.selection.current], np.int64)))
 
     def _current_changed(self, item_id: int) -> None:
@@ -359,7 +360,9 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         p.fillRect(area, QColor(t.window))
         if not len(self._ids):
             p.setPen(QColor(t.muted))
-            p.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self._empty_text)
+            room = self.viewport().rect().adjusted(16, 16, -16, -16)
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            p.drawText(room, flags, self._empty_text)
         first, last = self._layout.visible(
             top + area.top() - _FRAME, top + area.bottom() + 1 + _FRAME
         )

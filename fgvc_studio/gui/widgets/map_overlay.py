@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap, QPolygonF
 
@@ -13,6 +15,12 @@ _HALO = 2
 _AROUND = range(-_HALO, _HALO + 1)
 _HALO_STEPS = [(i, j) for i in _AROUND for j in _AROUND if i * i + j * j <= 5]
 _MAX_TEXT = 28
+_STEPS_ASIDE = (0, -0.8, 0.8, -1.4, 1.4, -2, 2, -3, 3)
+_NEAR_STEPS = 5
+_DOT = 3
+Room = tuple[float, float, float, float]
+"""Left, top, right and bottom."""
+_NOWHERE: NDArray[np.floating] = np.empty((0, 2))
 
 
 class NameCache:
@@ -71,10 +79,17 @@ def draw_names(
     cache: NameCache,
     area: QRectF,
     limit: int = 60,
-) -> list[tuple[float, float, float, float]]:
+    ringed: NDArray[np.floating] = _NOWHERE,
+    others: NDArray[np.floating] = _NOWHERE,
+) -> list[Room]:
     """Paint (name, colour, x, y), most important first, leaving out what would overlap.
 
     Plain numbers instead of rectangles of Qt: this runs for some hundred names in each frame.
+
+    Parameters
+    ----------
+    ringed, others : ndarray (n, 2), optional
+        Points of the screen: a name steps aside from them, and stands on no ringed one.
 
     Returns
     -------
@@ -82,7 +97,7 @@ def draw_names(
         Left, top, right and bottom of the room that each painted name took.
     """
     x0, y0, x1, y1 = area.left(), area.top(), area.right(), area.bottom()
-    taken: list[tuple[float, float, float, float]] = []
+    taken: list[Room] = []
     for text, ink, x, y in names:
         if len(taken) >= limit:
             break
@@ -91,14 +106,49 @@ def draw_names(
         pixmap, width, height = cache.name(text, ink)
         left = min(max(x - width / 2, x0 + 2), x1 - width - 2)
         top = min(max(y - height / 2, y0 + 2), y1 - height - 2)
-        right, bottom = left + width, top + height
-        for a, b, c, d in taken:
-            if left < c and a < right and top < d and b < bottom:
-                break
-        else:
+        box = (left, top, left + width, top + height)
+        free = _free_place(box, (y0, y1), taken, ringed, others)
+        if free is not None:
+            left, top, right, bottom = free
             taken.append((left - 4, top - 1, right + 4, bottom + 1))
             painter.drawPixmap(QPointF(left, top), pixmap)
     return taken
+
+
+def _free_place(
+    box: Room,
+    rows: tuple[float, float],
+    taken: Sequence[Room],
+    ringed: NDArray[np.floating],
+    others: NDArray[np.floating],
+) -> Room | None:
+    """The box or its nearest place above or below that covers no point, at least no ringed one."""
+    if not len(ringed) and not len(others):
+        return None if _meets(box, taken) else box
+    left, top, right, bottom = box
+    height, second = bottom - top, None
+    for number, steps in enumerate(_STEPS_ASIDE):
+        y = top + steps * height
+        place = (left, y, right, y + height)
+        if y < rows[0] or y + height > rows[1] or _meets(place, taken) or _holds(place, ringed):
+            continue
+        if number < _NEAR_STEPS and not _holds(place, others):
+            return place
+        second = second or place
+    return second
+
+
+def _meets(box: Room, taken: Sequence[Room]) -> bool:
+    left, top, right, bottom = box
+    return any(left < c and a < right and top < d and b < bottom for a, b, c, d in taken)
+
+
+def _holds(box: Room, points: NDArray[np.floating]) -> bool:
+    """Whether any of the points lies in the box, or nearly."""
+    left, top, right, bottom = box
+    across = (points[:, 0] > left - _DOT) & (points[:, 0] < right + _DOT)
+    down = (points[:, 1] > top - _DOT) & (points[:, 1] < bottom + _DOT)
+    return bool((across & down).any())
 
 
 def draw_area(painter: QPainter, polygon: QPolygonF, theme: Theme, *, removing: bool) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenuBar, QToolButton, QWidget
 
 from fgvc_studio.gui.widgets.top_bar import TopBar
 
-_NAME_WIDTH = 300
+_NAME_WIDTH = 340
 _HEIGHT = 26
 
 
@@ -19,7 +19,7 @@ class UndoBar(QWidget):
         super().__init__(parent)
         self._actions = (undo, redo)
         row = QHBoxLayout(self)
-        row.setContentsMargins(0, 1, 10, 1)
+        row.setContentsMargins(0, 0, 10, 0)
         row.setSpacing(2)
         row.addStretch(1)
         self.undo, self.redo = QToolButton(self), QToolButton(self)

@@ -256,8 +256,8 @@ class PrototypesWorkspace(Workspace):
             writable=writable,
         )  # fmt: skip
         if state.effects is not None or not (state.tried or book.bans):
-            title = self.tr("What is tried against how it is now") if state.tried else self.tr(
-                "What is switched off against nothing switched off"
+            title = self.tr("What would change if you keep this") if state.tried else self.tr(
+                "What changes by the prototypes that are off"
             )  # fmt: skip
             self.flips.show_effects(state.effects, title)
             count = len(state.effects.flips) if state.effects else 0
@@ -389,6 +389,7 @@ class PrototypesWorkspace(Workspace):
             lambda ids: self._browse(ids, self.tr("second opinion"))
         )
         self.empty.train_clicked.connect(acts.train)
+        self.empty.browse_clicked.connect(self.context.actions["go.browse"].trigger)
         self.context.actions.keys_changed.connect(self.detail.show_keys)
         self.context.actions.keys_changed.connect(self.effects.show_keys)
 

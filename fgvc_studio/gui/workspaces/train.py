@@ -197,7 +197,8 @@ class TrainWorkspace(Workspace):
                 self.tr("better than before") if card.better else self.tr("not better than before")
             )
         if card is not None:
-            return self.tr("quality not measured") if run.space else card.verdict
+            told = run.method == "crkd" or (card.metrics and not run.space)
+            return card.verdict if told else self.tr("quality not measured")
         if run.state is RunState.RUNNING:
             return self.tr("can go on")
         return ""

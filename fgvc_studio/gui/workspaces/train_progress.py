@@ -55,7 +55,7 @@ class _ReadOut(QFrame):
         self.value.setText(text)
         name = train_words.name_of(key)
         if shared and not math.isnan(best):
-            name += "\n" + self.tr("best so far {share}").format(share=f"{100 * best:.1f} %")
+            name += "\n" + self.tr("best so far {share}").format(share=f"{100 * best:.1f}\u00a0%")
         self.name.setText(name)
         self.setAccessibleName(f"{train_words.name_of(key)}: {text}")
 

@@ -98,7 +98,7 @@ class TrainSetup(QWidget):
         column.addWidget(self.dial)
         column.addWidget(Heading(self.tr("Settings")))
         column.addLayout(self._presets())
-        self.form = SettingsForm(train_words.setting_titles(), train_words.choice_words())
+        self.form = SettingsForm(train_words.choice_words())
         self.form.edited.connect(self._edited)
         column.addWidget(self.form)
         column.addStretch(1)

@@ -15,6 +15,7 @@ from fgvc_studio.methods.cmd.model import CmdNetwork, student_and_teacher
 from fgvc_studio.methods.loop import Clock, Rows, mixed_seed
 from fgvc_studio.methods.optimising import clip_each, follow, parameter_groups
 from fgvc_studio.methods.runtime import Runtime
+from fgvc_studio.vision.own_draws import OwnDraws
 from fgvc_studio.vision.split import Split
 
 Fetch = Callable[[Rows, Tensor, Tensor, int], tuple[Tensor, Tensor | None]]
@@ -63,8 +64,7 @@ class CmdLearner:
         split.rest.to(device)
         if split.train == "all" and batch // runtime.world >= 32:
             split.rest.live_norms = True
-        with torch.random.fork_rng([]):
-            torch.manual_seed(mixed_seed(seed, "weights"))
+        with OwnDraws(mixed_seed(seed, "weights")):
             student, teacher = student_and_teacher(split, config)
         for network in (student, teacher):
             if network.whitening is not None and start is not None:

@@ -54,6 +54,22 @@ class EcamlConfig:
         choices=("auto", "lda", "pca", "xavier"),
     )
     dim: int = param(0, "Length of the embedding; 0 chooses.", low=0, high=4096, symbol="E")
+    neighbours: int = param(
+        10,
+        "Items without a name that are among each other's so many nearest count as alike; "
+        "0: only names teach. Where the backbone stays as it is.",
+        low=0,
+        high=1000,
+        basic=True,
+        symbol="k",
+    )
+    groups: int = param(32, "Groups of such items per step.", low=0, high=4096)
+    keep: float = param(
+        0.5,
+        "Weight of the space before the metric, kept beside it; 0: the metric alone.",
+        low=0,
+        high=10,
+    )
     categories_per_batch: int = param(32, "Categories per step.", low=2, high=4096)
     per_category: int = param(4, "Items of each category per step.", low=2, high=64, symbol="m")
     lr_trunk: float = param(

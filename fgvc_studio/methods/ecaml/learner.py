@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from fgvc_studio.methods import schedules
 from fgvc_studio.methods.ecaml import losses
+from fgvc_studio.methods.ecaml.alike import Alike
 from fgvc_studio.methods.ecaml.batches import drawn_views
 from fgvc_studio.methods.ecaml.config import EcamlConfig
 from fgvc_studio.methods.ecaml.model import EcamlNetwork, Outputs
@@ -44,6 +45,9 @@ class EcamlLearner:
         See `Look`; without it the last weights are the best.
     total : int
         Steps of the schedule; a run may be shorter.
+    alike : Alike, optional
+        Items without a name, groups of which take part in each step; the trunk's inputs are their
+        vectors.
 
     Attributes
     ----------
@@ -67,7 +71,10 @@ class EcamlLearner:
         *,
         seed: int,
         total: int,
+        alike: Alike | None = None,
     ) -> None:
+        world = runtime.world
+        self._alike, self._groups = alike, -(-config.groups // world) * world
         self.config, self.runtime, self._labels = config, runtime, labels
         self._fetch, self._watched, self._look, self._seed = fetch, watched, look, seed
         network.to(runtime.device)
@@ -103,10 +110,25 @@ class EcamlLearner:
         """See `loop.Learner.losses`; pairs are those of the whole batch, over all processes."""
         draw = torch.Generator().manual_seed(mixed_seed(self._seed, "draw", clock.step))
         views = drawn_views(rows, self._views, draw)
-        outputs: Outputs = self.model(self._fetch(rows[part], views[part], clock.step))
-        embedding, confused = self._gathered(outputs)
+        inputs = self._fetch(rows[part], views[part], clock.step)
+        groups = None
+        if self._alike is not None and self._groups:
+            groups = self._alike.groups(self._groups, draw)
+            mine = groups.chunk(self.runtime.world)[self.runtime.rank].flatten()
+            inputs = torch.cat([inputs, self._alike.vectors[mine].to(inputs)])
+        outputs: Outputs = self.model(inputs)
+        embedding, confused = self._gathered(outputs, len(rows[part]))
         labels = self._labels[rows].to(embedding.device)
-        return self.terms(embedding, confused, outputs.rows.float(), labels, draw)
+        named = slice(len(labels))
+        terms = self.terms(embedding[named], confused[named], outputs.rows.float(), labels, draw)
+        if groups is None:
+            return terms
+        assert self._alike is not None
+        foreign = self._alike.foreign(rows, groups).to(embedding.device)
+        near = losses.group_contrast(embedding, groups.shape[1], foreign, self.config.temperature)
+        # names and neighbours teach as much; the others of `terms` stay as they are
+        total = terms["total"] + (near - terms["metric"]) / 2
+        return terms | {"total": total, "neighbours": near}
 
     def terms(
         self,
@@ -183,13 +205,17 @@ class EcamlLearner:
             self.best = {"epoch": epoch, "score": score, "network": state}
         self.best["curve"] = curve
 
-    def _gathered(self, outputs: Outputs) -> tuple[Tensor, Tensor]:
-        """Embeddings of the whole batch, with gradients over all processes."""
+    def _gathered(self, outputs: Outputs, named: int) -> tuple[Tensor, Tensor]:
+        """Embeddings of the whole batch, with gradients over all processes.
+
+        First the `named` rows of each process, then the rest of each.
+        """
         both = torch.cat([outputs.embedding.float(), outputs.confused.float()], 1)
         if self.runtime.world > 1:
             from torch.distributed.nn.functional import all_gather
 
-            both = torch.cat(list(all_gather(both)))
+            parts = [list(all_gather(x)) for x in both.tensor_split([named]) if len(x)]
+            both = torch.cat([x for part in parts for x in part])
         embedding, confused = both.chunk(2, dim=1)
         return embedding, confused
 

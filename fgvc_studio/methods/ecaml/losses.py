@@ -172,6 +172,34 @@ def ntxent(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
     return contrast(unit @ unit.T / temperature, labels)
 
 
+def group_contrast(embeddings: Tensor, size: int, foreign: Tensor, temperature: float) -> Tensor:
+    """NT-Xent of groups at the end of a batch: each pair of a group against what is foreign to it.
+
+    Parameters
+    ----------
+    embeddings : Tensor (B, E)
+        The last rows are the groups, one after the other.
+    size : int
+        Items of a group.
+    foreign : Tensor (n, B) bool
+        See `alike.Alike.foreign`; n rows for the items of the groups.
+
+    Returns
+    -------
+    Tensor
+        Mean over the pairs.
+    """
+    unit = F.normalize(embeddings, dim=1)
+    similarities = unit[-len(foreign) :] @ unit.T / temperature
+    floor = torch.finfo(similarities.dtype).min
+    negatives = similarities.masked_fill(~foreign, floor).logsumexp(1)
+    group = torch.arange(len(foreign), device=unit.device) // size
+    mate = group[:, None] == group
+    mate.fill_diagonal_(False)
+    own = similarities[:, -len(foreign) :]
+    return F.softplus(negatives[:, None] - own)[mate].mean()
+
+
 def npair(embeddings: Tensor, labels: Tensor) -> Tensor:
     """N-pair loss of embeddings (B, E) as they are, with the small cost of their length."""
     length = embeddings.square().sum(1).mean()

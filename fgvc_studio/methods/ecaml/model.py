@@ -56,9 +56,13 @@ class EcamlNetwork(nn.Module):
         With `trained`, its rest is trained here; else the input is the pooled feature.
     confuse_trunk : bool
         Let the energy confusion reach the trunk.
+    keep : float
+        Weight of the whitened features beside the metric in an embedding, where there are such.
     """
 
-    def __init__(self, split: Split, start: Start, *, confuse_trunk: bool = False) -> None:
+    def __init__(
+        self, split: Split, start: Start, *, confuse_trunk: bool = False, keep: float = 0.0
+    ) -> None:
         super().__init__()
         self._split = [split]  # in a list: its frozen part is no part of this module
         self._confuse_trunk = confuse_trunk
@@ -67,14 +71,17 @@ class EcamlNetwork(nn.Module):
         if start.whitening is not None:
             for name, value in vars(start.whitening).items():
                 self.register_buffer(name, value.clone())
+        self.keeps = self.whitened and keep > 0
+        if self.keeps:
+            self.register_buffer("keep", torch.tensor(keep))
         dim = start.weight.shape[1]
         self.adapter: nn.Module = nn.Identity() if split.trained else Adapter(dim)
         self.head = Head(start.weight.clone(), start.bias.clone())
 
     @property
     def dim(self) -> int:
-        """E."""
-        return len(self.head.weight)
+        """Length of an embedding: E, and d more where whitened features are kept."""
+        return sum(self.head.weight.shape) if self.keeps else len(self.head.weight)
 
     def pooled(self, inputs: Tensor) -> Tensor:
         """What the cut gave -> pooled features (B, d0)."""
@@ -83,12 +90,19 @@ class EcamlNetwork(nn.Module):
 
     def trunk(self, inputs: Tensor) -> Tensor:
         """What the cut gave -> z (B, d)."""
+        features = self.features(inputs)
+        with torch.autocast(features.device.type, enabled=False):
+            adapted: Tensor = self.adapter(features)
+            return adapted
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """What the cut gave -> pooled features, whitened where the start says so (B, d)."""
         pooled = self.pooled(inputs)
         with torch.autocast(pooled.device.type, enabled=False):  # what follows is small
             pooled = pooled.float()
             if self.whitened:
                 pooled = Whitening(self.mean, self.components, self.whiten)(pooled)
-            return self.adapter(pooled)
+            return pooled
 
     def forward(self, inputs: Tensor) -> Outputs:
         """What the cut gave (B, ...) -> see `Outputs`."""
@@ -100,8 +114,12 @@ class EcamlNetwork(nn.Module):
 
     @torch.no_grad()
     def embed(self, inputs: Tensor) -> Tensor:
-        """What the cut gave (B, ...) -> l2-normalised embeddings (B, E) float32."""
-        return F.normalize(self.head(self.trunk(inputs)).float(), dim=1)
+        """What the cut gave (B, ...) -> l2-normalised embeddings (B, `dim`) float32."""
+        features = self.features(inputs)
+        made = F.normalize(self.head(self.adapter(features)).float(), dim=1)
+        if not self.keeps:
+            return made
+        return F.normalize(torch.cat([made, self.keep * F.normalize(features, dim=1)], 1), dim=1)
 
 
 def with_own_tail(split: Split, device: torch.device) -> Split:
@@ -122,6 +140,10 @@ def rebuilt(split: Split, state: Mapping[str, Tensor]) -> EcamlNetwork:
     fixed = None
     if "whiten" in state:
         fixed = Whitening(state["mean"], state["components"], state["whiten"])
-    made = EcamlNetwork(split, Start(state["head.weight"], state["head.bias"], fixed))
+    made = EcamlNetwork(
+        split,
+        Start(state["head.weight"], state["head.bias"], fixed),
+        keep=float(state.get("keep", 0.0)),
+    )
     made.load_state_dict(state)
     return made

@@ -245,3 +245,35 @@ def changes_of_categories(before: Scores, after: Scores, labels: Labels) -> list
 
 def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+def notes(left_out: int, hidden: int, unnamed: int, strength: float | None) -> tuple[str, ...]:
+    """What a reader of the card should know.
+
+    Parameters
+    ----------
+    left_out, hidden : int
+        Categories with one item; categories hidden from the first trainings.
+    unnamed : int
+        Items without a name that took part; those of hidden categories among them.
+    strength : float, optional
+        Of the confusion, where it was searched.
+    """
+    found = []
+    if left_out:
+        found.append(f"{left_out} categories with one item were left out.")
+    if hidden:
+        found.append(
+            "The number of steps was chosen by the same hidden categories that are reported, "
+            "which flatters a little."
+        )
+    else:
+        found.append("No categories were hidden, so there is no honest estimate of the gain.")
+    if unnamed:
+        found.append(
+            f"Neighbours among {unnamed:,} items without a name counted as alike; while categories "
+            "were hidden, their items were among these."
+        )
+    if strength is not None:
+        found.append(f"Strength of the confusion found: {strength:g}.")
+    return tuple(found)

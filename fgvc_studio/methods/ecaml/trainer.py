@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from fgvc_studio.domain.records import Progress, Skipped
 from fgvc_studio.domain.runs import StepReport
 from fgvc_studio.methods import checkpoints, diagnostics
-from fgvc_studio.methods.ecaml import embedder, plan, readout
+from fgvc_studio.methods.ecaml import embedder, opening, plan, readout
+from fgvc_studio.methods.ecaml.alike import Alike
 from fgvc_studio.methods.ecaml.batches import CategorySampler, hidden_categories, learned_rows
 from fgvc_studio.methods.ecaml.config import LEAST_FOR_LDA, EcamlConfig, resolved
 from fgvc_studio.methods.ecaml.features import Features, some
 from fgvc_studio.methods.ecaml.learner import SCORE, EcamlLearner, embedded
 from fgvc_studio.methods.ecaml.model import EcamlNetwork, rebuilt, with_own_tail
-from fgvc_studio.methods.ecaml.start import at_start, discriminants, start
+from fgvc_studio.methods.ecaml.start import at_start, discriminants
 from fgvc_studio.methods.loop import Loop, Rows
 from fgvc_studio.methods.runtime import Runtime
 from fgvc_studio.vision.backbones import Backbone
@@ -31,7 +32,6 @@ from fgvc_studio.vision.views import Pictures
 
 RESUME, READOUT = "resume.safetensors", "readout.json"
 _WATCHED = 1000
-_LIVE_NORMS_FROM = 32
 
 
 class EcamlTrainer:
@@ -47,7 +47,10 @@ class EcamlTrainer:
         Category of each picture; 0: none. Those without category, and categories with one item,
         are not learned from.
     everything : ndarray (N, d0) float32, optional
-        The backbone's vectors of all items, named or not, for the start's principal components.
+        The backbone's vectors of all items, named or not, for the start's principal components and
+        for the neighbours among those without a name.
+    places : ndarray (n,) int64, optional
+        Row of each picture in `everything`; -1: none.
 
     Attributes
     ----------
@@ -70,6 +73,7 @@ class EcamlTrainer:
         *,
         labels: NDArray[np.int64],
         everything: NDArray[np.float32] | None = None,
+        places: NDArray[np.int64] | None = None,
         seed: int = 0,
         threads: int = 1,
         runtime: Runtime | None = None,
@@ -81,6 +85,7 @@ class EcamlTrainer:
         self.left_out = np.setdiff1d(named, self.labels)
         self.config, self.backbone = config, backbone
         self.folder, self.seed, self._everything = folder, seed, everything
+        self._places, self._unnamed = None if places is None else places[rows], 0
         self.runtime = runtime or Runtime(config.precision)
         self.split: Split = cut(backbone, config.train, pooled=True)
         CategorySampler(self.labels, config.per_category, config.categories_per_batch, seed, 1)
@@ -123,19 +128,10 @@ class EcamlTrainer:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the card should know."""
-        found = []
-        if len(self.left_out):
-            found.append(f"{len(self.left_out)} categories with one item were left out.")
-        if not len(self.parts.hidden):
-            found.append("No categories were hidden, so there is no honest estimate of the gain.")
-        else:
-            found.append(
-                "The number of steps was chosen by the same hidden categories that are reported, "
-                "which flatters a little."
-            )
-        if self.results and self.config.tune:
-            found.append(f"Strength of the confusion found: {self._strength():g}.")
-        return tuple(found)
+        strength = self._strength() if self.results and self.config.tune else None
+        hidden = len(np.unique(self.labels[self.parts.hidden]))
+        unnamed = max((r.get("unnamed", 0) for r in self.results.values()), default=0)
+        return readout.notes(len(self.left_out), hidden, unnamed, strength)
 
     def prepare(self) -> Iterator[Progress]:
         """Fill the view cache, going on where it was; may be left after any report."""
@@ -228,7 +224,8 @@ class EcamlTrainer:
             per_look,
             world,
         )
-        network = self._network(config, rows, phase.seed, sampler.batch)
+        network, others = self._network(config, rows, phase.seed, sampler.batch)
+        self._unnamed = len(others.vectors) if others is not None else 0
         watched = hidden if len(hidden) else rows[:: max(1, len(rows) // _WATCHED)]
         self.learner = EcamlLearner(
             network,
@@ -240,6 +237,7 @@ class EcamlTrainer:
             self._look if len(hidden) else None,
             seed=phase.seed,
             total=per_look * config.looks,
+            alike=others,
         )
         if phase.hides:
             first = self.learner.embed(self.features.clean(hidden))
@@ -267,6 +265,7 @@ class EcamlTrainer:
             raise RuntimeError("nothing was trained")
         best = self.learner.best
         found = self.results.setdefault(phase.name, {})
+        found["unnamed"] = self._unnamed
         found |= {"steps": self.loop.total, "looks": best["epoch"], "score": best["score"]}
         found["enough"] = plan.enough(best)
         if phase.hides:
@@ -279,19 +278,24 @@ class EcamlTrainer:
         whole = {"phase": phase.name, "results": self.results, "loop": state}
         checkpoints.save_state(self.folder / RESUME, whole)
 
-    def _network(self, config: EcamlConfig, rows: Rows, seed: int, batch: int) -> EcamlNetwork:
-        """A network at step 0, with a tail of its own."""
-        split = with_own_tail(self.split, self.runtime.device)
-        if split.train == "all" and batch // self.runtime.world >= _LIVE_NORMS_FROM:
-            split.rest.live_norms = True
-        made = start(config, self._pooled(rows), self.labels[rows], self._all_pooled(), seed)
-        with torch.random.fork_rng([]):
-            torch.manual_seed(seed)
-            network = EcamlNetwork(split, made, confuse_trunk=config.confuse_trunk)
-        if split.rest.live_norms and self.runtime.world > 1:
-            converted: EcamlNetwork = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-            return converted
-        return network
+    def _network(
+        self, config: EcamlConfig, rows: Rows, seed: int, batch: int
+    ) -> tuple[EcamlNetwork, Alike | None]:
+        """See `opening.opened`."""
+        learned = None if self._places is None else self._places[rows]
+        if self._everything is None:
+            learned = np.searchsorted(self.parts.everyone, rows)
+        return opening.opened(
+            config,
+            with_own_tail(self.split, self.runtime.device),
+            self.runtime,
+            (self._pooled(rows), self.labels[rows]),
+            self._all_pooled(),
+            learned,
+            seed=seed,
+            batch=batch,
+            dims=self.config.dim,
+        )
 
     def _look(self, vectors: Tensor) -> dict[str, float]:
         found = readout.scores(vectors.numpy(), self.labels[self.parts.hidden], groups=False)
@@ -364,13 +368,10 @@ class EcamlTrainer:
         labels, parts = self.labels[self.parts.hidden], self.parts
         before = torch.from_numpy(self._pooled(parts.hidden))
         found = {"frozen": F.normalize(before, dim=1), "trained": trained["vectors"]}
-        if self._resolved(plan.TRAINED).init == "lda":
-            found["lda"] = trained["start"]
-        else:
-            names = self.labels[parts.learned]
-            dims = len(np.unique(names)) - 1
-            made = discriminants(self._pooled(parts.learned), names, self._all_pooled(), dims)
-            found["lda"] = at_start(made, before)
+        names = self.labels[parts.learned]
+        dims = resolved(EcamlConfig(init="lda"), len(np.unique(names))).dim
+        made = discriminants(self._pooled(parts.learned), names, self._all_pooled(), dims)
+        found["lda"] = at_start(made, before)
         if plan.PLAIN in self.results:
             found["plain"] = self.results[plan.PLAIN]["vectors"]
         return {name: readout.scores(v.numpy(), labels) for name, v in found.items()}

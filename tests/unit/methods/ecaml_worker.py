@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from fgvc_studio.methods import checkpoints
@@ -16,6 +17,13 @@ from fgvc_studio.methods.runtime import Runtime, end_processes
 from tests.unit.methods.conftest import tiny_backbone, write_categories
 
 CONFIG = EcamlConfig(steps=3, categories_per_batch=4, per_category=2, views=2, lr_trunk=1e-3)
+
+
+def unnamed(pictures: int, dim: int = 256) -> np.ndarray:
+    """Vectors of so many pictures, and of 60 items without a name in 6 heaps."""
+    rng = np.random.default_rng(0)
+    heaps = rng.normal(size=(6, dim)).repeat(10, 0) + 0.3 * rng.normal(size=(60, dim))
+    return np.concatenate([rng.normal(size=(pictures, dim)), heaps]).astype(np.float32)
 
 
 def train(folder: Path) -> None:
@@ -30,6 +38,8 @@ def train(folder: Path) -> None:
         folder / f"run-{runtime.world}",
         folder / "views",
         labels=labels,
+        everything=unnamed(len(labels)),
+        places=np.arange(len(labels)),
         runtime=runtime,
     )
     for _ in made.prepare():

@@ -37,6 +37,7 @@ def test_two_processes_equal_one(tmp_path):
     assert len(one) == len(two) >= 6
     for first, second in zip(one, two, strict=True):
         assert first.keys() == second.keys()
+        assert "neighbours" in first
         for name, value in first.items():
             torch.testing.assert_close(second[name], value, atol=1e-5, rtol=1e-5)
     states = [checkpoints.load_state(tmp_path / f"{n}.safetensors") for n in (1, 2)]

@@ -93,12 +93,13 @@ def test_drawn_pairs_are_later_and_different():
 
 
 # ---- the step ------------------------------------------------------------------------------
-def network_of(backbone, world, config=None, **more):
+def network_of(backbone, world, config=None, keep=0.0, **more):
     named, labels, everything = world
     config = resolved(dataclasses.replace(config or EcamlConfig(), **more), 14)
     split = dataclasses.replace(cut(backbone, "head", pooled=True), dim=DIM)
     made = start(config, named, labels, everything)
-    return EcamlNetwork(split, made, confuse_trunk=config.confuse_trunk), config
+    network = EcamlNetwork(split, made, confuse_trunk=config.confuse_trunk, keep=keep)
+    return network, config
 
 
 def learner_of(backbone, world, runtime, **more):

@@ -121,7 +121,9 @@ def test_the_last_stage_starts_at_the_discriminants_too(
 ):
     vectors = []
     for train in ("head", "last-stage"):
-        config = dataclasses.replace(TINY, train=train, compare=False, refit=False, steps=1)
+        config = dataclasses.replace(
+            TINY, train=train, compare=False, refit=False, steps=1, neighbours=0, keep=0.0
+        )
         made = trainer(config, backbone, labelled, tmp_path / train, cache, runtime)
         run(made)
         vectors.append(made.results[plan.TRAINED]["start"])
@@ -178,7 +180,7 @@ def test_the_other_losses_and_starts_train(backbone, labelled, runtime, tmp_path
         ("triplet", "lda", "sampled"),
     ):
         config = dataclasses.replace(
-            TINY, base=base, init=init, pairs=pairs, steps=1, dim=6, compare=False
+            TINY, base=base, init=init, pairs=pairs, steps=1, dim=6, compare=False, keep=0.0
         )
         made = trainer(config, backbone, labelled, tmp_path / base, cache, runtime)
         assert np.isfinite(run(made)[-1].losses["total"])
