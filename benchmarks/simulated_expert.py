@@ -1,7 +1,7 @@
 """How many decisions it takes to name a pile, by a simulated expert who knows the truth.
 
 python benchmarks/simulated_expert.py PROJECT TRUTH.csv [--path-column path] [--label-column fine]
-    [--hide 0] [--strategies all] [--slips 0] [--seed 0] [--json FILE]
+    [--hide 0] [--strategies all] [--slips 0] [--seed 0] [--views FOLDER] [--json FILE]
 
 PROJECT is copied, never changed: some categories are labelled, the rest of the items is the pile.
 TRUTH tells the category of every item by path; only the expert reads it, and answers the
@@ -19,6 +19,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +30,8 @@ KEY_S, PAGE_S, PICTURE_S = 1.0, 4.0, 1.5
 """Assumed seconds for a key, for looking at a page of 50, and at one picture."""
 PAGE = 50
 HALF = 0.5
+FEWEST = 20
+"""Items for which another round of groups is worth a look."""
 
 
 def drained(job):
@@ -69,6 +72,7 @@ class Expert:
     pile: np.ndarray
     slips: float = 0.0
     seed: int = 0
+    views: Path | None = None
     keys: int = 0
     pages: int = 0
     pictures: int = 0
@@ -147,8 +151,67 @@ class Expert:
             self.ids[name] = review.cluster(cluster).category_id
         self.note()
 
+    def tune(self):
+        """A space that ECAML learned from everything named; kept and used as in the program."""
+        studio = self.studio
+        studio.embedding.run = partial(from_frozen, studio)
+        job = studio.training.run("ecaml", seed=self.seed, splits=("all",))
+        try:
+            run = next(job).detail.get("run", "")
+            while not run:  # the frozen space may have to be found first
+                run = next(job).detail.get("run", "")
+            if self.views:
+                lend_views(studio, run, self.views)
+            made = drained(job)
+        finally:
+            job.close()
+        print(f"  ECAML with {len(self.pile) - len(self.free())} of the pile: {made.card.verdict}")
+        studio.training.runs.keep(made.run)
+        return made.space
+
     def free(self):
         return self.pile[self.studio.catalogue.category[self.pile - 1] == 0]
+
+
+def from_frozen(studio, backbone, *, space):
+    """In place of embedding all pictures: ECAML on the frozen vectors, on which it stands."""
+    from fgvc_studio.methods.ecaml import embedder
+    from fgvc_studio.vision import backbones
+
+    arrays = studio.store.arrays
+    meta = arrays.meta(space)
+    run = studio.training.runs.get(meta["run"])
+    base = arrays.open_space(run.base_space)
+    made = embedder.load(studio.training.runs.folder(run.id), backbones.load(backbone))
+    writer = arrays.create_space(
+        space, meta["backbone"], meta["dim"], meta["key"], meta["runtime"], {"run": run.id}
+    )
+    writer.append(np.asarray(base.item_ids), made.from_pooled(np.asarray(base.vectors)))
+    writer.close()
+    return
+    yield
+
+
+def lend_views(studio, run, folder):
+    """Copy the views that an earlier training made of the same pictures with the same seed."""
+    from fgvc_studio.services import run_pictures
+    from fgvc_studio.services.training_material import Snapshot
+
+    items = Snapshot.load(studio.training.runs.folder(run)).item_ids
+    wanted = [bytes(p) for p in run_pictures.of_items(studio, items).fingerprints]
+    for kept in (f for f in folder.iterdir() if (f / "rows.bin").is_file()):
+        kinds = sorted(kept.glob("*.f16"))
+        record = np.dtype([("print", np.uint8, 32), ("sums", np.uint64, len(kinds))])
+        rows = np.fromfile(kept / "rows.bin", record)
+        at = {row["print"].tobytes(): i for i, row in enumerate(rows)}
+        if not all(p in at for p in wanted):
+            continue
+        order = [at[p] for p in wanted]
+        target = studio.training.runs.views(run) / kept.name
+        target.mkdir(parents=True, exist_ok=True)
+        rows[order].tofile(target / "rows.bin")
+        for file in kinds:
+            np.fromfile(file, np.uint8).reshape(len(rows), -1)[order].tofile(target / file.name)
 
 
 def majority(names):
@@ -246,12 +309,40 @@ def morphocluster_10(expert):
     morphocluster(expert, page=10)
 
 
-def full_loop(expert, method="guided", run=3):
+def full_loop(expert):
     """Guided groups, like beside like; runs of strays named at once; the rest placed by pages."""
+    reviewed(expert)
+    place(expert)
+
+
+def two_rounds(expert):
+    """The full loop, but grouped anew by what is named once half of the pile has its name."""
+    reviewed(expert, until=HALF)
+    if len(expert.free()) >= FEWEST:
+        expert.press()
+        reviewed(expert)
+    place(expert)
+
+
+def fine_tuned(expert):
+    """Two rounds, the second in a space that ECAML learned from all that is named by then."""
+    reviewed(expert, until=HALF)
+    space = None
+    if len(expert.free()) >= FEWEST:
+        expert.press(3)  # train, keep what came of it, find groups
+        space = expert.tune()
+        reviewed(expert, space=space)
+    place(expert, space)
+
+
+def reviewed(expert, until=1.0, space=None, run=3):
+    """Guided groups from the purest on, until so much of the pile is named."""
     studio, review = expert.studio, expert.studio.review
-    drained(review.group(method, seed=expert.seed))
+    drained(review.group("guided", space=space, seed=expert.seed))
     todo = sorted(review.clusters(), key=lambda c: -(c.purity[1] if c.purity else c.confidence))
     for cluster in [c.id for c in todo]:
+        if 1 - len(expert.free()) / len(expert.pile) >= until:
+            return
         shown = review.arranged(cluster)
         expert.look(shown)
         names = expert.of(shown)
@@ -269,7 +360,6 @@ def full_loop(expert, method="guided", run=3):
         stray = (names != name) & left
         strike(expert, cluster, shown, stray)
         expert.name_cluster(cluster, name)
-    place(expert)
 
 
 def runs_of(names):
@@ -278,12 +368,12 @@ def runs_of(names):
     return [(str(names[a]), np.arange(a, b)) for a, b in pairwise(edges)]
 
 
-def place(expert):
+def place(expert, space=None):
     """Pages of likely categories: wrong ones ticked and named, by kind; one key takes the rest."""
     from fgvc_studio.services import placing
 
     while len(free := expert.free()):
-        page = placing.first_page(expert.studio, free, page=PAGE)
+        page = placing.first_page(expert.studio, free, space=space, page=PAGE)
         expert.look(page.item_ids)
         names = expert.of(page.item_ids)
         shown = np.array([expert.studio.catalogue.name(c) for c in page.category_ids])
@@ -306,6 +396,8 @@ STRATEGIES: dict[str, Callable] = {
     "MorphoCluster": morphocluster,
     "MorphoCluster, pages of 10": morphocluster_10,
     "full loop": full_loop,
+    "two rounds": two_rounds,
+    "two rounds, fine-tuned between": fine_tuned,
 }
 
 
@@ -335,7 +427,7 @@ def run(args, name, strategy):
             pile = np.flatnonzero(studio.catalogue.category == 0) + 1
             if args.hide is not None:
                 pile = hide(studio, truth, args.hide)
-            expert = Expert(studio, truth, pile, args.slips, args.seed)
+            expert = Expert(studio, truth, pile, args.slips, args.seed, args.views)
             expert.note()
             strategy(expert)
             equal = studio.store.replay(Path(folder) / "replayed").equal
@@ -357,6 +449,7 @@ def main():
     parser.add_argument("--strategies", default="all")
     parser.add_argument("--slips", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--views", type=Path, help="views of an earlier ECAML training, by key")
     args = parser.parse_args()
     common.private_home()
     common.like_the_program()

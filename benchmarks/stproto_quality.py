@@ -162,7 +162,7 @@ def main():
             best = a.epochs_last
         if a.validate:
             continue
-        again = dataclasses.replace(config, refit=True, last_layer_epochs=best)
+        again = dataclasses.replace(config, refit=True, audit_share=0.0, last_layer_epochs=best)
         test = stored_test(backbone, config, queries[0], a), queries[1].classes
         _, stages, _, seconds = train(again, backbone, both, a, seed, test)
         print(json.dumps({"seed": seed, "seconds": seconds, "test": stages}), flush=True)

@@ -1,12 +1,16 @@
 """The real window while a real training runs: how late a 16 ms timer is, and naming 1,000 items.
 
-Run: ``QT_QPA_PLATFORM=offscreen python benchmarks/train_gui_bench.py [--seconds 60]``
+Run: ``QT_QPA_PLATFORM=offscreen python benchmarks/train_gui_bench.py [--seconds 60]``; it takes
+under four minutes on two quiet cores.
 
-A project of sample moths is made once and kept in the temporary folder. The quick preset of CMD is
-started in the Train page with the threads that Settings recommends (all cores but one); once its
+A project of 1,200 items (256 distinct pictures) is made once and kept in the temporary folder. CMD
+and then ECAML, quick presets, are started in the Train page with the threads that Settings
+recommends (all cores but one), on some of the items so that their views are soon there. Once the
 first steps are done, a precise timer of 16 ms notes how late each tick is: half of the time with
 the curves and the live map in front, half of it in Browse, where 1,000 items are named every few
-seconds. The same timer before the training is the baseline.
+seconds. The same timer before the trainings is the baseline. Beside the wall times stands what does
+not depend on other work on the machine: the greatest processor time of the GUI thread in one turn
+of its event loop.
 """
 
 # ruff: noqa: E402  (the environment is set before the libraries are loaded)
@@ -45,43 +49,64 @@ NAMED = 1000
 NAMING_MS = 50.0
 EVERY_S = 4.0
 PATIENCE_S = 1800
+SPACE = "lite0"
+UNLABELLED, CATEGORIES, EACH = 96, 24, 3
+METHODS = {
+    "cmd": {"epochs": 100_000},
+    "ecaml": {"steps": 500_000, "compare": False},
+}
+"""Long enough to be at work until they are stopped."""
 
 
 class Clock(QObject):
-    """A 16 ms timer that notes in ms how late it is each time."""
+    """A 16 ms timer that notes in ms how late it is each time, and the thread's time between."""
 
     def __init__(self) -> None:
         super().__init__()
         self.late: list[float] = []
+        self.busy: list[float] = []
         self._timer = QTimer(self, timerType=Qt.TimerType.PreciseTimer, interval=PERIOD_MS)
         self._timer.timeout.connect(self._tick)
-        self._last = time.perf_counter()
+        self._last, self._cpu = time.perf_counter(), time.thread_time()
 
     def start(self) -> None:
-        self._last = time.perf_counter()
+        self._last, self._cpu = time.perf_counter(), time.thread_time()
         self._timer.start()
 
     def stop(self) -> None:
         self._timer.stop()
 
     def _tick(self) -> None:
-        now = time.perf_counter()
+        now, cpu = time.perf_counter(), time.thread_time()
         self.late.append(max(0.0, (now - self._last) * 1e3 - PERIOD_MS))
-        self._last = now
+        self.busy.append((cpu - self._cpu) * 1e3)
+        self._last, self._cpu = now, cpu
 
 
 def project(items: int) -> Path:
-    """Sample moths with a frozen space, made once."""
-    from fgvc_studio.services import demo
+    """Items with labels for a third of them and a frozen space, made once."""
     from fgvc_studio.services.studio import Studio
 
-    folder = Path(tempfile.gettempdir()) / f"fgvc-bench-train-{items}"
-    path = drive(demo.make_project(folder, items))
+    path = Path(tempfile.gettempdir()) / f"fgvc-bench-train-{items}" / "Large.fgvc"
+    if not (path / "complete").is_file():
+        from make_large import make
+
+        make(path, items)
     with Studio.open(path) as studio:
-        if not studio.embedding.spaces():
-            drive(studio.embedding.run())
-            drive(studio.exploring.map(method="pca"))
+        if not any(s.name == SPACE for s in studio.embedding.spaces()):
+            drive(studio.embedding.run(space=SPACE))
+            drive(studio.exploring.map(SPACE, method="pca"))
     return path
+
+
+def some_items(studio, labelled: bool) -> np.ndarray:
+    """So many that views are made in seconds; labelled ones in categories of some items."""
+    if not labelled:
+        return np.arange(1, UNLABELLED + 1, dtype=np.int64)
+    category = studio.catalogue.columns.category
+    names, counts = np.unique(category[category > 0], return_counts=True)
+    rows = [np.flatnonzero(category == c)[:EACH] for c in names[counts >= EACH][:CATEGORIES]]
+    return (np.sort(np.concatenate(rows)) + 1).astype(np.int64)
 
 
 def drive(steps):
@@ -134,7 +159,7 @@ def measure(path: Path, seconds: float) -> list[Row]:
     until(app, warm_up.isFinished, "the libraries")
     window.open_project(path)
     until(app, lambda: window.session is not None, "the project")
-    browse, train = window.workspaces["go.browse"], window.workspaces["go.train"]
+    browse = window.workspaces["go.browse"]
     until(app, lambda: bool(len(browse.views.ids)), "the photos")
     for run in window.session.studio.training.runs.all():
         window.session.studio.training.runs.discard(run.id)
@@ -145,11 +170,29 @@ def measure(path: Path, seconds: float) -> list[Row]:
     pulse.stop()
     idle = Clock()
     idle.start()
-    rest(seconds / 4)
+    rest(min(10.0, seconds / 4))
     idle.stop()
-    settings = {"epochs": 1000}
-    train.start(Request("cmd", "quick", "head", ("train", "val"), "", 0, settings))
-    pulse.start()
+    rows = []
+    for method in METHODS:
+        pulse.start()
+        rows += _while_training(app, window, method, seconds, pulse, idle)
+    window.close()
+    rows.append(
+        Row("painting the curves in the window, worst", "< 16 ms", max(paints, default=0.0),
+            note=f"{len(paints)} times")
+    )  # fmt: skip
+    return rows
+
+
+def _while_training(app, window, method, seconds, pulse, idle) -> list[Row]:
+    """Start a method, watch the timer with its curves in front and while items are named."""
+    browse, train = window.workspaces["go.browse"], window.workspaces["go.train"]
+    studio = window.session.studio
+    window.go("go.train")
+    items = some_items(studio, method == "ecaml")
+    train.start(
+        Request(method, "quick", "head", ("train", "val"), SPACE, 0, METHODS[method], items)
+    )
     until(app, lambda: window.jobs.running is not None, "the job")
     control = train.control
     until(app, lambda: any(control.job_of(run.id) for run in control.runs), "the run")
@@ -157,8 +200,8 @@ def measure(path: Path, seconds: float) -> list[Row]:
     history = control.history(run_id)
     until(app, lambda: history.points() > 4, "the first steps")
     pulse.stop()
-    n = window.session.studio.catalogue.n
-    category = next(iter(browse.context.studio.catalogue.categories))
+    n = studio.catalogue.n
+    category = next(iter(studio.catalogue.categories))
     first = history.points()
     begun = time.monotonic()
     clocks = Clock(), Clock()
@@ -179,25 +222,32 @@ def measure(path: Path, seconds: float) -> list[Row]:
     control.stop_and_discard(run_id)
     until(app, lambda: not window.jobs.busy, "the end of the job")
     rest(1.0)
-    window.close()
+    pulse.stop()
     cores = preferences.cores_for_jobs()
     note = f"{cores} of {os.cpu_count()} cores train, {rate:.1f} steps/s"
     return [
-        _late("timer late in training, curves shown, p99", clocks[0].late, idle.late, note),
-        _late("timer late in training, naming, p99", clocks[1].late, idle.late, note),
-        Row(f"naming {min(NAMED, n):,} items in training, worst", f"< {NAMING_MS:.0f} ms",
-            max(naming), note=f"median {np.median(naming):.1f}, {len(naming)} times"),
-        Row("painting the curves in the window, worst", "< 16 ms", max(paints, default=0.0),
-            note=f"{len(paints)} times"),
+        _late(f"timer late, {method} trains, curves shown, p99", clocks[0], idle, note),
+        _late(f"timer late, {method} trains, naming, p99", clocks[1], idle, note),
+        Row(f"naming {min(NAMED, n):,} items while {method} trains, worst",
+            f"< {NAMING_MS:.0f} ms", max(naming),
+            note=f"median {np.median(naming):.1f}, {len(naming)} times"),
     ]  # fmt: skip
 
 
-def _late(what: str, late: list[float], idle: list[float], note: str) -> Row:
-    p50, p99 = np.percentile(late, (50, 99))
-    base = float(np.percentile(idle, 99))
-    told = f"p50 {p50:.1f}, max {max(late):.1f}, {len(late):,} ticks; {note}"
+def _late(what: str, clock: Clock, idle: Clock, note: str) -> Row:
+    p50, p99 = np.percentile(clock.late, (50, 99))
+    told = (
+        f"p50 {p50:.1f}, max {max(clock.late):.1f}, {len(clock.late):,} ticks; GUI thread's own "
+        f"time between two ticks p99 {np.percentile(clock.busy, 99):.1f}, max "
+        f"{max(clock.busy):.1f}; {note}"
+    )
     return Row(
-        what, f"<= {TARGET_MS:.0f} ms", float(p99), baseline=base, against="before", note=told
+        what,
+        f"<= {TARGET_MS:.0f} ms",
+        float(p99),
+        baseline=float(np.percentile(idle.late, 99)),
+        against="before",
+        note=told,
     )
 
 

@@ -137,6 +137,7 @@ class Bench:
         n = len(browse.views.ids)
         self.add(f"open {n:,} items: click to first grid", "< 1,000 ms", *first)
         self.add("open: click to grid and map", "", *both)
+        until(self.app, lambda: len(self.window.workspaces.made()) == len(self.window.workspaces))
         settle(self.app, 1.0)
 
     def add(self, what: str, target: str, wall: float, cpu: float, note: str = "") -> None:

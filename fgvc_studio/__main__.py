@@ -41,9 +41,18 @@ def prepare_process() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave the core to Qt
     if "OPENBLAS_CORETYPE" not in os.environ and has_avx2():
         os.environ["OPENBLAS_CORETYPE"] = "Haswell"  # faiss ships an OpenBLAS that guesses low
+    if _without_gpu():
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     sys.setswitchinterval(5e-4)  # a job in pure Python delays the window by 0.7 instead of 5 ms
+
+
+def _without_gpu() -> bool:
+    """Whether the user said that jobs shall stay on the processor."""
+    from fgvc_studio.services import settings
+
+    return settings.load().device == "cpu"
 
 
 def has_avx2(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fgvc_studio.cli import growing
+from fgvc_studio.cli import growing, known
 from fgvc_studio.cli.common import console, opened, read_items
 from fgvc_studio.cli.console import table
 from fgvc_studio.domain.events import OpChanges
@@ -26,7 +26,7 @@ Space = Annotated[str, typer.Option(help="Name of the space; default: the newest
 Items = Annotated[list[str], typer.Argument(help="Item ids, paths or @FILE.")]
 Which = Annotated[int, typer.Option(help="Id of a discovery; default: the one under review.")]
 SHOWN = 10
-app.registered_commands.extend(growing.app.registered_commands)
+app.registered_commands.extend(growing.app.registered_commands + known.app.registered_commands)
 
 
 # ---- discoveries -----------------------------------------------------------------------------
@@ -106,6 +106,34 @@ def choose(
     with opened(ctx, project) as studio:
         made = studio.review.choose(discovery)
         console(ctx).emit(_discovery(made), _line(made))
+
+
+@app.command("compare")
+def compare(ctx: typer.Context, project: Project) -> None:
+    """All discoveries beside the one under review: which fits what was named since."""
+    from fgvc_studio.services import review_compare
+
+    with opened(ctx, project, read_only=True) as studio:
+        found = review_compare.compare(studio)
+        rows = [
+            (
+                str(s.discovery.id), s.discovery.title, f"{s.discovery.clusters:,}",
+                _share(s.stability), _share(s.purity[1] if s.purity else float("nan")),
+                _share(s.alike), _share(s.right), f"{s.named:,}",
+            )
+            for s in found.standings
+        ]  # fmt: skip
+        header = ("id", "discovery", "clusters", "stable", "purity", "alike", "right", "named")
+        result = {
+            "current": found.current,
+            "better": found.better,
+            "sentence": found.sentence,
+            "discoveries": [
+                {**dataclasses.asdict(s), **_discovery(s.discovery)} for s in found.standings
+            ],
+        }
+        lines = [table(rows, header)] if rows else []
+        console(ctx).emit(result, "\n".join([*lines, found.sentence]))
 
 
 @app.command("show")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -251,13 +252,14 @@ def _effects(call: Call) -> None:
     text = (
         f"Accuracy on {found.items:,} items ({found.on}): {found.accuracy_before:.4f} -> "
         f"{found.accuracy_after:.4f}, worst category {before:.3f} -> {after:.3f}; "
-        f"{len(found.flips):,} predictions change."
+        f"{len(found.flips):,} items would get another category."
     )
     call.out.emit(
         {
             "run": call.run,
             "off": call.prototypes.bans(call.run) if off is None else off,
-            **_plain(found),
+            **_plain(dataclasses.replace(found, flips=())),  # type: ignore[arg-type]
+            "flips": [flip._asdict() for flip in found.flips],
             "worst_before": before,
             "worst_after": after,
         },

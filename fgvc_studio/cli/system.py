@@ -33,8 +33,9 @@ def doctor(ctx: typer.Context) -> None:
         ("disk free", f"{facts['disk_free_gb']} GB"),
     ]  # fmt: skip
     lines = [table(rows)]
-    if facts["qt_remedy"]:
-        lines.append(f"To mend: {facts['qt_remedy']}")
+    for finding in health.findings(facts):
+        if finding.level == "bad":
+            lines.append(f"{finding.what} {finding.remedy}".rstrip())
     console(ctx).emit(facts, "\n".join(lines))
 
 

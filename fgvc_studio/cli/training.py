@@ -10,12 +10,16 @@ import typer
 from fgvc_studio.cli import drift
 from fgvc_studio.cli.common import console, metric_text, opened, skipped_text
 from fgvc_studio.cli.console import table
-from fgvc_studio.domain.errors import UserError
+from fgvc_studio.domain.errors import Cancelled, ProjectLockedError, UserError
 from fgvc_studio.domain.records import Skipped
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from fgvc_studio.domain.records import Progress
     from fgvc_studio.domain.runs import Metrics, RunCard, TrainingRun
     from fgvc_studio.services.studio import Studio
+    from fgvc_studio.services.training import TrainResult
 
 app = typer.Typer()
 NEXT = {
@@ -24,7 +28,7 @@ NEXT = {
     "{run}.",
     "clusters": "Review them: clusters PROJECT list; take them back: undo PROJECT.",
 }
-ACTIONS = ("list", "show", "keep", "discard", "compare")
+ACTIONS = ("list", "show", "finish", "keep", "discard", "compare")
 
 
 @app.command()
@@ -72,33 +76,65 @@ def train(
     if following:
         out.quiet, out.json = True, False
     with opened(ctx, project, read_only=following) as studio:
-        result = out.drive(
-            studio.training.run(
-                method,
-                preset=preset,
-                train=part or None,
-                splits=[word.strip() for word in splits.split(",") if word.strip()],
-                space=space or None,
-                seed=seed,
-                settings=parse_settings(settings or []),
-                resume=resume or None,
-            ),
-            "Training",
+        job = studio.training.run(
+            method,
+            preset=preset,
+            train=part or None,
+            splits=[word.strip() for word in splits.split(",") if word.strip()],
+            space=space or None,
+            seed=seed,
+            settings=parse_settings(settings or []),
+            resume=resume or None,
         )
-        if result is None:
-            return
-        card = _card(result.card)
-        minutes = result.seconds / 60
-        out.emit(
-            {
-                "run": result.run,
-                "space": result.space,
-                "seconds": round(result.seconds, 2),
-                "card": card,
-            },
-            f"Run {result.run}, {minutes:.1f} min.\n{_told(result.card)}\n"
-            f"{NEXT[registry.get(method).makes].format(run=result.run)}",
-        )
+        _driven(ctx, studio, project, job)
+
+
+def _driven(
+    ctx: typer.Context,
+    studio: Studio,
+    project: Path,
+    job: Generator[Progress, None, TrainResult | None],
+) -> None:
+    """A training to its end, its card told; after Ctrl+C how it can go on."""
+    from fgvc_studio.domain.runs import RunState
+    from fgvc_studio.methods import registry
+
+    out = console(ctx)
+    try:
+        result = out.drive(job, "Training")
+    except Cancelled:
+        left = [r for r in studio.training.runs.all() if r.state is RunState.RUNNING]
+        if left:
+            out.note(_left(left[-1], project))
+        raise
+    if result is None:
+        return
+    method = studio.training.runs.get(result.run).method
+    out.emit(
+        {
+            "run": result.run,
+            "space": result.space,
+            "seconds": round(result.seconds, 2),
+            "card": _card(result.card),
+        },
+        f"Run {result.run}, {result.seconds / 60:.1f} min.\n{_told(result.card)}\n"
+        f"{NEXT[registry.get(method).makes].format(run=result.run)}",
+    )
+
+
+def _state(run: TrainingRun) -> str:
+    """A run that is at work or was stopped looks the same from outside."""
+    return "not finished" if run.state == "running" else str(run.state)
+
+
+def _left(run: TrainingRun, project: Path) -> str:
+    from fgvc_studio.methods import registry
+
+    place = f"step {run.step:,} of {run.total:,}" if run.step else "its beginning"
+    told = f"{run.id} stands at {place}. Go on: train {run.method} {project} --resume {run.id}"
+    if registry.get(run.method).ends_early and run.step:
+        told += f"; use what it learned: runs {project} finish {run.id}"
+    return f"{told}; delete it: runs {project} discard {run.id}."
 
 
 @app.command()
@@ -111,34 +147,56 @@ def runs(
         typer.Argument(help="RUN; to compare two runs or spaces.", show_default=False),
     ] = None,
 ) -> None:
-    """List the runs; show, keep or discard one; compare two."""
+    """List the runs; show, finish early, keep or discard one; compare two runs or spaces."""
     if action not in ACTIONS:
         raise UserError(f"runs cannot {action!r}.", f"Use {', '.join(ACTIONS)}.")
     wanted = {"list": 0, "compare": 2}.get(action, 1)
     given = names or []
     if len(given) != wanted:
         raise UserError(f"runs {action} takes {wanted} run(s).", "List them with: runs PROJECT.")
+    if action == "finish":
+        _finish(ctx, project, given[0])
+        return
     with opened(ctx, project, read_only=action not in ("keep", "discard")) as studio:
         out = console(ctx)
         if action == "list":
             found = studio.training.runs.all()
-            rows = [
-                (r.id, r.method, str(r.state), r.space, f"{r.step:,}/{r.total:,}") for r in found
-            ]
+            rows = [(r.id, r.method, _state(r), r.space, f"{r.step:,}/{r.total:,}") for r in found]
             out.emit(
                 {"runs": [_plain_run(r) for r in found]},
                 table(rows, ("run", "method", "state", "space", "steps")) if rows else "No runs.",
             )
         elif action == "show":
+            run = studio.training.runs.get(given[0])
             card = studio.training.runs.card(given[0])
-            state = _plain_run(studio.training.runs.get(given[0]))
-            out.emit({**state, "card": _card(card)}, _told(card))
+            lines = [_told(card), "", *_settings(run.preset, card)]
+            out.emit({**_plain_run(run), "card": _card(card)}, "\n".join(lines))
         elif action == "compare":
             _compare(ctx, studio, given[0], given[1])
         else:
             decide = getattr(studio.training.runs, action)
             run = decide(given[0])
-            out.emit(_plain_run(run), f"Run {run.id}: {run.state}.")
+            out.emit(_plain_run(run), f"Run {run.id}: {_state(run)}.")
+
+
+def _finish(ctx: typer.Context, project: Path, run_id: str) -> None:
+    """End a run where it stands and make its result of what was learned.
+
+    A run at work in another process is told to end; that process makes the result.
+    """
+    try:
+        with opened(ctx, project) as studio:
+            run = studio.training.runs.get(run_id)
+            studio.training.runs.unfinished(run_id, run.method)
+            studio.training.enough(run_id)
+            _driven(ctx, studio, project, studio.training.run(run.method, resume=run_id))
+    except ProjectLockedError:
+        with opened(ctx, project, read_only=True) as studio:
+            run = studio.training.runs.get(run_id)
+            studio.training.runs.unfinished(run_id, run.method)
+            studio.training.enough(run_id)
+            told = "The process that has the project open ends it at the next step of its training."
+            console(ctx).emit(_plain_run(run), f"{run_id}: {told}")
 
 
 def _compare(ctx: typer.Context, studio: Studio, first: str, second: str) -> None:
@@ -150,19 +208,50 @@ def _compare(ctx: typer.Context, studio: Studio, first: str, second: str) -> Non
     cards = [studio.training.runs.card(name) for name in (first, second)]
     names = [n for n in cards[0].metrics if n in cards[1].metrics]
     rows = [(n, *(metric_text(n, c.metrics[n]["value"]) for c in cards)) for n in names]
+    other = cards[0].method != cards[1].method
     changed = {
         key: [c.config.get(key) for c in cards]
-        for key in sorted({*cards[0].config, *cards[1].config})
+        for key in ({} if other else {**cards[0].config, **cards[1].config})
         if cards[0].config.get(key) != cards[1].config.get(key)
     }
     metrics = {n: [c.metrics[n] for c in cards] for n in names}
     lines = [table(rows, ("metric", first, second)) if rows else "No metric in common."]
-    lines += [f"{key}: {a} / {b}" for key, (a, b) in changed.items()]
+    lines += [_changed_setting(cards[0].method, key, a, b) for key, (a, b) in changed.items()]
+    if other:
+        lines.append(f"The runs are of two methods ({cards[0].method}, {cards[1].method}).")
     same = cards[0].data.get("fingerprint") == cards[1].data.get("fingerprint")
     if not same:
         lines.append("The runs learned from different items.")
     facts = {"metrics": metrics, "config": changed, "same_items": same, "drift": drifted}
     console(ctx).emit({"runs": [first, second], **facts}, "\n".join([*lines, *moved]))
+
+
+def _settings(preset: str, card: RunCard) -> list[str]:
+    """The settings of a run in words; those that differ from the preset are marked."""
+    from fgvc_studio.methods import registry
+    from fgvc_studio.methods.config import told
+
+    method = registry.get(card.method)
+    name = preset if preset in method.presets else method.presets[0]
+    base = method.preset(name, 0, str(card.config.get("train", "")) or None)
+    rows = [
+        (t.field.title, t.value, "changed" if t.own else "", t.field.name)
+        for t in told(base, card.config)
+        if t.shown_first
+    ]
+    marks = [f"Settings of the preset {name}, where they matter most or were changed:"]
+    return [*marks, table(rows, ("setting", "value", "", "--set name"))]
+
+
+def _changed_setting(method: str, key: str, first: object, second: object) -> str:
+    from fgvc_studio.methods import registry
+    from fgvc_studio.methods.config import form
+
+    fields = {f.name: f for f in form(registry.get(method).config)}
+    if key not in fields:
+        return f"{key}: {first} / {second}"
+    told = fields[key].told
+    return f"{fields[key].title}: {told(first)} / {told(second)}"
 
 
 def _told(card: RunCard) -> str:

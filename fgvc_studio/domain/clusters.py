@@ -210,6 +210,11 @@ class Members:
     boundary_with: Ids
     ordered: Ids
 
+    def shown(self, count: int) -> Ids:
+        """So many members that stand for all: the central ones, then the others in order."""
+        others = self.ordered[~np.isin(self.ordered, self.central)]
+        return np.concatenate([self.central, others])[:count]
+
 
 @dataclass(frozen=True, slots=True)
 class NearestCard:

@@ -12,13 +12,16 @@ from fgvc_studio.domain.records import Operation
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelPatch:
-    """All label changes of an operation, when every item ``(K,)`` got the same label."""
+    """All label changes of an operation: what items ``(K,)`` have now, all alike or each its own.
+
+    Category and source 0 (and confidence and time 0) mean that the label was taken off.
+    """
 
     items: NDArray[np.int64]
-    category: int
-    source: int
-    confidence: float
-    at: float
+    category: int | NDArray[np.int64]
+    source: int | NDArray[np.int64]
+    confidence: float | NDArray[np.float64]
+    at: float | NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

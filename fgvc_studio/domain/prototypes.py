@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,14 +163,53 @@ class Ban:
     vector: NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Flip:
+class Flip(NamedTuple):
     """A prediction that changes; categories, truth 0 where the item has no label."""
 
     item_id: int
     before: int
     after: int
     truth: int
+
+
+class Flips(Sequence[Flip]):
+    """Changed predictions; many cost no more than their four columns.
+
+    Parameters
+    ----------
+    columns : ndarray (n, 4) int64
+        The fields of `Flip`.
+    """
+
+    def __init__(self, columns: NDArray[np.int64]) -> None:
+        self.columns = columns
+
+    @classmethod
+    def of(cls, flips: Iterable[Flip]) -> Flips:
+        """The same, one by one."""
+        return cls(np.array([tuple(flip) for flip in flips], np.int64).reshape(-1, 4))
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    @overload
+    def __getitem__(self, at: int) -> Flip: ...
+    @overload
+    def __getitem__(self, at: slice) -> Flips: ...
+    def __getitem__(self, at: int | slice) -> Flip | Flips:
+        if isinstance(at, slice):
+            return Flips(self.columns[at])
+        return Flip(*self.columns[at].tolist())
+
+    def __iter__(self) -> Iterator[Flip]:
+        return iter([Flip(*row) for row in self.columns.tolist()])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Flips):
+            return NotImplemented
+        return np.array_equal(self.columns, other.columns)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,20 +219,25 @@ class Effects:
     Attributes
     ----------
     per_category : tuple of (category id, accuracy before, after, items)
-    flips : tuple of Flip
+    flips : Flips
         Over all items of the project, those with a label first.
     items : int
         Items that the accuracies are of.
     on : str
         ``validation``, ``training`` or ``labelled``: which items these are.
+    better, worse, stay : int
+        Of these items: flips that become right, become wrong, stay wrong.
     """
 
     accuracy_before: float
     accuracy_after: float
     per_category: tuple[tuple[int, float, float, int], ...]
-    flips: tuple[Flip, ...]
+    flips: Flips
     items: int
     on: str
+    better: int = 0
+    worse: int = 0
+    stay: int = 0
 
     @property
     def worst(self) -> tuple[float, float]:

@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 from PySide6.QtCore import QLibraryInfo, QLocale, QThread, QTimer, QTranslator
-from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication
 
 from fgvc_studio import __version__
-from fgvc_studio.gui import icons, preferences, theme
+from fgvc_studio.gui import collector, icons, log_file, preferences, theme
 from fgvc_studio.gui.dialogs.crash import CrashHook
 from fgvc_studio.gui.main_window import MainWindow
 
@@ -34,16 +33,17 @@ def run(args: list[str]) -> int:
         0, or 3 when the program made a mistake on the way.
     """
     app = make_application()
+    log_file.start()
     hook = CrashHook(app.activeWindow)
     hook.install()
     window = MainWindow(crashed=hook.show_report)
     window.show()
     if args[:1] == ["--screenshots"]:
-        from fgvc_studio.gui.tour import Tour
+        from fgvc_studio.gui.screenshots import Screenshots
 
-        theme.apply(app, "light")
-        tour = Tour(window, Path(args[2]).resolve(), Path(args[1]).resolve())
-        QTimer.singleShot(0, tour.start)
+        theme.apply(app, "light", 1.0)
+        pictures = Screenshots(window, Path(args[2]).resolve(), Path(args[1]).resolve())
+        QTimer.singleShot(0, pictures.start)
         return app.exec()
     if args:
         QTimer.singleShot(0, lambda: window.open_project(Path(args[0]).resolve()))
@@ -64,11 +64,8 @@ def make_application() -> QApplication:
     app.setApplicationVersion(__version__)
     app.setDesktopFileName("fgvc-studio")
     app.setWindowIcon(icons.icon("app", "accent"))
-    font = QFont(app.font())
-    font.setPixelSize(13)
-    app.setFont(font)
     translate(app, QLocale())
-    theme.apply(app, preferences.theme())
+    theme.apply(app, preferences.theme(), preferences.text_scale())
     app.styleHints().colorSchemeChanged.connect(lambda _scheme: _follow_system(app))
     return app
 
@@ -97,6 +94,10 @@ class WarmUp(QThread):
 
     def run(self) -> None:
         """Thread body (called by Qt)."""
+        with collector.loading():
+            self._load()
+
+    def _load(self) -> None:
         from fgvc_studio.gui import palette, workspaces
         from fgvc_studio.gui.widgets import map_raster
         from fgvc_studio.services import studio  # noqa: F401

@@ -78,6 +78,7 @@ def merged(events: list[Event]) -> list[Event]:
                 decided[-1],
                 tables=frozenset().union(*(e.tables for e in decided)),
                 items=np.unique(np.concatenate([e.items for e in decided])),
+                labels=None,
             )
         )
     return result + list(rest)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
-from PySide6.QtCore import QByteArray, QTimer
+from PySide6.QtCore import QByteArray, QSize, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio.domain.errors import ProjectLockedError, UserError
-from fgvc_studio.gui import icons, preferences
+from fgvc_studio.gui import collector, icons, preferences
 from fgvc_studio.gui.action_set import ActionSet
 from fgvc_studio.gui.dialogs.messages import show_fault
 from fgvc_studio.gui.dialogs.start_page import StartPage
@@ -34,10 +34,14 @@ from fgvc_studio.gui.widgets.rail import Rail
 from fgvc_studio.gui.widgets.status_line import StatusLine
 from fgvc_studio.gui.widgets.toasts import ToastStack
 from fgvc_studio.gui.widgets.top_bar import TopBar
+from fgvc_studio.gui.widgets.undo_bar import UndoBar
 from fgvc_studio.gui.window_commands import WindowCommands
+from fgvc_studio.gui.workspaces import Workspaces, makers
 from fgvc_studio.gui.workspaces.base import Context, Workspace
 
 _DESIGN_SIZE = (1440, 900)
+_TITLE_BAR = 40
+"""Height that the system's frame takes from the screen."""
 _STATUS_EVERY_MS = 10_000
 
 
@@ -50,7 +54,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._crashed = crashed
         self.session: ProjectSession | None = None
-        self.workspaces: dict[str, Workspace] = {}
+        self.workspaces = Workspaces({}, self._place, self)
         self.selection = Selection(self)
         self.jobs = JobQueue(self)
         self.tasks = TaskPool(self)
@@ -65,20 +69,31 @@ class MainWindow(QMainWindow):
         self._show_title()
 
     # ---- projects --------------------------------------------------------------------------
-    def open_project(self, path: str | Path, *, read_only: bool = False) -> None:
-        """Open a project (read in the background, then shown)."""
+    def open_project(
+        self,
+        path: str | Path,
+        *,
+        read_only: bool = False,
+        then: Callable[[], Any] | None = None,
+    ) -> None:
+        """Open a project (read in the background, then shown); then call `then`."""
 
         def read(_ticket: Ticket) -> Any:
             from fgvc_studio.services.studio import Studio
 
             return Studio.open(Path(path), who=preferences.who(), read_only=read_only)
 
+        def shown(studio: Any) -> None:
+            self.show_project(studio)
+            if then:
+                QTimer.singleShot(0, then)
+
         def begin() -> None:
             self.status.showMessage(self.tr("Opening {name}...").format(name=Path(path).name))
             self.tasks.submit(
                 "open project",
                 read,
-                self.show_project,
+                shown,
                 lambda e: self._not_opened(path, e),
                 lambda studio: studio.close(),
             )
@@ -89,8 +104,6 @@ class MainWindow(QMainWindow):
 
     def show_project(self, studio: Any) -> ProjectSession:
         """Show an open project; the window closes it in the end."""
-        from fgvc_studio.gui.workspaces import make_all
-
         self.status.clearMessage()
         session = ProjectSession(studio, self)
         self.session = session
@@ -108,18 +121,23 @@ class MainWindow(QMainWindow):
             self.grow,
             self._browsed,
         )
-        for workspace in make_all(context):
-            self.workspaces[workspace.command] = workspace
-            self.pages.addWidget(workspace)
-            self.actions_.connect(workspace.command, lambda c=workspace.command: self.go(c))
+        self.workspaces = Workspaces(makers(context, self.pages), self._place, self)
+        for command in self.workspaces:
+            self.actions_.connect(command, lambda c=command: self.go(c))
         session.bridge.decided.connect(self.show_status)
         session.bridge.items_added.connect(self.show_status)
         session.remember()
         self.frames.setCurrentIndex(1)
         self.go(next(iter(self.workspaces)))
+        if studio.catalogue.n and not self.selection.current:
+            self.selection.set_current(1)  # the inspector has something to show from the start
         self._show_title()
         self._status_timer.start()
+        self.workspaces.make_rest()
         return session
+
+    def _place(self, workspace: Workspace) -> None:
+        self.pages.addWidget(workspace)
 
     def close_project(self, then: Callable[[], Any] | None = None) -> None:
         """Close the project, asking first when jobs run; then call `then`."""
@@ -138,12 +156,13 @@ class MainWindow(QMainWindow):
             then()
 
     def _let_project_go(self) -> None:
+        self.commands.helping.tour.stop()
         session, self.session = self.session, None
         self._status_timer.stop()
         self.toasts.clear()
         self.selection.clear()
         self.selection.set_current(0)
-        for workspace in self.workspaces.values():
+        for workspace in self.workspaces.made():
             top = workspace.top_widget()
             if top:
                 self.top.remove_widget(top)
@@ -162,7 +181,9 @@ class MainWindow(QMainWindow):
         self.start.refresh()
         self.frames.setCurrentIndex(0)
         self.status.show_status(None)
+        self.undo_bar.hide()
         self._show_title()
+        QTimer.singleShot(0, collector.project_closed)
 
     def _after_jobs(self, act: Callable[[], Any]) -> None:
         def once() -> None:
@@ -235,9 +256,10 @@ class MainWindow(QMainWindow):
         if self.session is None:
             return
         page = self.workspace
-        space = next((w.space_name() for w in self.workspaces.values() if w.space_name()), "")
+        space = next((w.space_name() for w in self.workspaces.made() if w.space_name()), "")
         shown = page.shown_count() if page else None
         self.status.show_status(self.session.status(space, shown))
+        self.undo_bar.show_steps(self.session.undo_summary, self.session.redo_summary)
         self.actions_.refresh()
 
     def show_fault(self, error: UserError) -> None:
@@ -303,8 +325,11 @@ class MainWindow(QMainWindow):
             self.rail.add(self.actions_[command])
         self.rail.add_below(self.actions_["app.settings"])
         self.menus = self.actions_.fill_menu_bar(self.menuBar())
+        self.undo_bar = UndoBar(self.actions_["edit.undo"], self.actions_["edit.redo"])
+        self.undo_bar.stand_in(self.menuBar(), self.top)
         self.status = StatusLine()
         self.setStatusBar(self.status)
+        self.toasts.stand_on(self.status)
         self._status_timer = QTimer(self)
         self._status_timer.setInterval(_STATUS_EVERY_MS)
         self._status_timer.timeout.connect(self.show_status)
@@ -362,7 +387,8 @@ class MainWindow(QMainWindow):
         saved = preferences.store().value("window/geometry")
         if not (isinstance(saved, QByteArray) and self.restoreGeometry(saved)):
             screen = QApplication.primaryScreen().availableGeometry()
-            self.resize(min(_DESIGN_SIZE[0], screen.width()), min(_DESIGN_SIZE[1], screen.height()))
+            room = screen.size() - QSize(0, _TITLE_BAR)
+            self.resize(QSize(*_DESIGN_SIZE).boundedTo(room))
 
     def _show_title(self) -> None:
         name = f"{self.session.name} – " if self.session else ""

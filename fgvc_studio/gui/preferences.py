@@ -44,11 +44,24 @@ def who() -> str:
     return settings.default_who()
 
 
-def set_person(name: str, threads: int, colours: str) -> None:
+def machine() -> settings.AppSettings:
+    """What the command line uses as well: person, colours, cores, device, cache."""
+    return settings.load()
+
+
+def set_machine(known: settings.AppSettings) -> None:
     """Remember what the command line uses as well."""
-    known = settings.load()
-    known.who, known.threads, known.theme = name.strip(), threads, colours
     settings.save(known)
+
+
+def login() -> str:
+    """The name of who is logged in."""
+    return settings.login()
+
+
+def text_scale() -> float:
+    """Size of the window's text; 1 is as designed."""
+    return min(2.0, max(0.8, settings.load().text_size / 100))
 
 
 def threads() -> int:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QRect, Qt
 from PySide6.QtGui import QImage, QPainter
 
 from fgvc_studio.domain.events import OpChanges
-from fgvc_studio.gui import preferences
+from fgvc_studio.gui import collecting, preferences
 from fgvc_studio.gui.bus_bridge import BusBridge
 from fgvc_studio.gui.widgets.picture_decode import image_of
 from fgvc_studio.gui.widgets.status_line import Status
@@ -32,6 +32,7 @@ class ProjectSession(QObject):
         self.bridge = BusBridge(studio.bus, self)
         self.saved = 0.0
         self.can_undo = self.can_redo = False
+        self.undo_summary = self.redo_summary = ""
         self._ask_log()
         self.bridge.decided.connect(self._decided)
 
@@ -76,6 +77,7 @@ class ProjectSession(QObject):
         self.remember()
         self.bridge.close()
         self.studio.close()
+        collecting.project_closed()
 
     def _decided(self, changes: OpChanges) -> None:
         self.saved = changes.operation.at
@@ -84,8 +86,9 @@ class ProjectSession(QObject):
     def _ask_log(self) -> None:
         log = self.studio.store.operations
         writable = not self.studio.store.read_only
-        self.can_undo = writable and log.can_undo() is not None
-        self.can_redo = writable and log.can_redo() is not None
+        undo, redo = (log.can_undo(), log.can_redo()) if writable else (None, None)
+        self.can_undo, self.undo_summary = undo is not None, undo.summary if undo else ""
+        self.can_redo, self.redo_summary = redo is not None, redo.summary if redo else ""
 
     def _picture(self) -> str:
         """A strip of the first thumbnails as a small file in the user's cache."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
-from fgvc_studio.domain.prototypes import Verdict
+from fgvc_studio.domain.prototypes import Effects, Verdict
 
 translate = QCoreApplication.translate
 
@@ -41,19 +41,36 @@ def verdict(value: Verdict | str) -> str:
 
 def leads_in(photos: int) -> str:
     """In how many photos a prototype decides."""
+    if not photos:
+        return translate("prototypes", "decides no photo")
     if photos == 1:
-        return translate("prototypes", "leads in 1 photo")
-    return translate("prototypes", "leads in {n} photos").format(n=f"{photos:,}")
+        return translate("prototypes", "decides 1 photo")
+    return translate("prototypes", "decides {n} photos").format(n=f"{photos:,}")
 
 
-def worth(relevance: float, purity: float) -> list[str]:
-    """Relevance and purity, as far as they are known."""
-    found = []
+def worth(purity: float) -> list[str]:
+    """How pure it is, as far as that is known."""
+    if purity != purity:
+        return []
+    words = translate("prototypes", "{value} of its best matches are alike")
+    return [words.format(value=share(purity, 0))]
+
+
+def facts_tip(name: str, relevance: float) -> str:
+    """What the line of facts means."""
+    told = [
+        branch_tip(name) + ".",
+        translate(
+            "prototypes",
+            "Decides: photos that are named as its category more for it than for any other "
+            "prototype of its branch. Alike: the same part of the body where parts are known, "
+            "otherwise the same category.",
+        ),
+    ]
     if relevance == relevance:
-        found.append(translate("prototypes", "relevance {value}").format(value=f"{relevance:.2f}"))
-    if purity == purity:
-        found.append(translate("prototypes", "purity {value}").format(value=share(purity, 0)))
-    return found
+        words = translate("prototypes", "It adds {value} on average where its category wins.")
+        told.append(words.format(value=f"{relevance:.2f}"))
+    return " ".join(told)
 
 
 def suspicion() -> tuple[str, str]:
@@ -147,10 +164,35 @@ def made_by(key: str) -> str:
 def judged_on(key: str) -> str:
     """Which items an accuracy is of."""
     return {
-        "validation": translate("prototypes", "validation photos"),
-        "training": translate("prototypes", "training photos"),
-        "labelled": translate("prototypes", "labelled photos"),
+        "validation": translate("prototypes", "checked photos"),
+        "training": translate("prototypes", "photos it learned from"),
+        "labelled": translate("prototypes", "labelled photos it did not learn from"),
     }.get(key, key)
+
+
+def judged_on_tip(key: str) -> str:
+    """What these items are good for."""
+    return {
+        "validation": translate(
+            "prototypes",
+            "Checked photos have a label but were kept out of the training, so they tell how the "
+            "model does on photos that it has never seen.",
+        ),
+        "training": translate(
+            "prototypes",
+            "Too few labelled photos were kept out of the training, so these are photos that the "
+            "model knows by heart: they hardly show what a change does to new ones.",
+        ),
+        "labelled": translate(
+            "prototypes",
+            "Photos that got a label after the training, so the model has never seen them.",
+        ),
+    }.get(key, "")
+
+
+def capital(sentence: str) -> str:
+    """A sentence that stands alone."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def share(value: float, digits: int = 1) -> str:
@@ -158,30 +200,55 @@ def share(value: float, digits: int = 1) -> str:
     return "–" if value != value else f"{100 * value:.{digits}f} %"
 
 
-def effects_words(before: str, after: str, items: int, which: str) -> str:
-    """``84.1 % → 83.3 % right on 60 validation photos``."""
-    if before == after:
-        return translate("prototypes", "{before} right on {n} {which}, as before").format(
-            before=before, n=f"{items:,}", which=which
-        )
-    return translate("prototypes", "{before} → {after} right on {n} {which}").format(
-        before=before, after=after, n=f"{items:,}", which=which
-    )
+def effects_words(effects: Effects) -> str:
+    """``right on 60 checked photos: 84.1 % → 83.3 % (2 become right, 3 become wrong). ...``."""
+    return f"{_right(effects)} {_renamed(effects)}"
 
 
-def flip_words(total: int, better: int, worse: int) -> str:
-    """``3 predictions change: 1 becomes right, 2 become wrong``."""
-    if not total:
-        return translate("prototypes", "no prediction changes")
-    if total == 1:
-        words = translate("prototypes", "1 prediction changes")
+def _right(effects: Effects) -> str:
+    if not effects.items:
+        return translate("prototypes", "no labelled photo tells how often it is right.")
+    before, after = share(effects.accuracy_before), share(effects.accuracy_after)
+    turned = []
+    if effects.better == 1:
+        turned.append(translate("prototypes", "1 becomes right"))
+    elif effects.better:
+        turned.append(translate("prototypes", "{n} become right").format(n=f"{effects.better:,}"))
+    if effects.worse == 1:
+        turned.append(translate("prototypes", "1 becomes wrong"))
+    elif effects.worse:
+        turned.append(translate("prototypes", "{n} become wrong").format(n=f"{effects.worse:,}"))
+    if not turned:
+        words = translate("prototypes", "right on {n} {which}: {before}, as before.")
     else:
-        words = translate("prototypes", "{n} predictions change").format(n=f"{total:,}")
-    if better or worse:
-        words += translate("prototypes", ": {better} to right, {worse} to wrong").format(
-            better=f"{better:,}", worse=f"{worse:,}"
+        words = translate("prototypes", "right on {n} {which}: {before} → {after} ({turned}).")
+    return words.format(
+        n=f"{effects.items:,}", which=judged_on(effects.on), before=before, after=after,
+        turned=", ".join(turned),
+    )  # fmt: skip
+
+
+def _renamed(effects: Effects) -> str:
+    """What happens to the photos that do not tell whether it is right."""
+    total = len(effects.flips)
+    if not total:
+        return translate("prototypes", "No photo would get another name.")
+    rest = total - effects.better - effects.worse - effects.stay
+    if not rest:
+        return translate("prototypes", "No other photo would get another name.")
+    unlabelled = int((effects.flips.columns[:, 3] == 0).sum()) == rest
+    if rest == 1:
+        return (
+            translate("prototypes", "1 unlabelled photo would get another name.")
+            if unlabelled
+            else translate("prototypes", "1 other photo would get another name.")
         )
-    return words
+    words = (
+        translate("prototypes", "{n} unlabelled photos would get another name.")
+        if unlabelled
+        else translate("prototypes", "{n} other photos would get another name.")
+    )
+    return words.format(n=f"{rest:,}")
 
 
 def figures() -> list[tuple[str, str]]:

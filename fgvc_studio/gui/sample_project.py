@@ -16,11 +16,11 @@ def open_in(window: MainWindow) -> None:
 
     folder = demo.default_folder()
     if (folder / demo.PROJECT / "project.toml").is_file():
-        window.open_project(folder / demo.PROJECT)
+        _open(window, folder / demo.PROJECT)
         return
 
     def made(path: Any) -> None:
-        window.open_project(path)
+        _open(window, path)
 
     window.jobs.add(
         QCoreApplication.translate("sample", "Draw the sample project"),
@@ -28,3 +28,8 @@ def open_in(window: MainWindow) -> None:
         made,
         key="sample",
     )
+
+
+def _open(window: MainWindow, path: Any) -> None:
+    """Open it, and show a newcomer around."""
+    window.open_project(path, then=window.commands.helping.tour.offer)

@@ -9,6 +9,15 @@ from PySide6.QtCore import QObject, Signal
 _EMPTY: NDArray[np.int64] = np.empty(0, np.int64)
 
 
+def among(ids: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of `ids` are in the ascending `chosen`."""
+    if not len(chosen):
+        return np.zeros(len(ids), bool)
+    where = np.searchsorted(chosen, ids)
+    where[where == len(chosen)] = 0
+    return np.asarray(chosen[where] == ids)
+
+
 class Selection(QObject):
     """Selected item ids and the current item.
 
@@ -43,11 +52,7 @@ class Selection(QObject):
 
     def contains(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of `ids` are selected."""
-        if not len(self._ids):
-            return np.zeros(len(ids), bool)
-        where = np.searchsorted(self._ids, ids)
-        where[where == len(self._ids)] = 0
-        return np.asarray(self._ids[where] == ids)
+        return among(ids, self._ids)
 
     def set(self, ids: ArrayLike) -> None:
         """Replace the selection."""

@@ -31,7 +31,10 @@ def _arrow(name: str, colour: str) -> str:
 
 def sheet(t: Theme) -> str:
     """The frame's part of the application's style sheet."""
-    down, up = _arrow("down", t.muted), _arrow("up", t.muted)
+    return _frame(t) + _controls(t)
+
+
+def _frame(t: Theme) -> str:
     return f"""
     QFrame#rail {{ background: {t.panel}; border: none; border-right: 1px solid {t.border}; }}
     QFrame#rail QToolButton {{ border-radius: 8px; padding: 6px 2px; color: {t.muted};
@@ -41,17 +44,17 @@ def sheet(t: Theme) -> str:
     QFrame#rail QToolButton:focus {{ border: 2px solid {t.accent}; }}
     QFrame#topBar {{ background: {t.panel}; border: none; border-bottom: 1px solid {t.border}; }}
     QMenuBar {{ background: {t.panel}; padding: 1px 4px; }}
-    QMenuBar::item {{ padding: 4px 9px; border-radius: 4px; background: transparent; }}
+    QMenuBar::item {{ padding: 6px 9px; border-radius: 4px; background: transparent; }}
     QMenuBar::item:selected {{ background: {t.hover}; }}
     QStatusBar::item {{ border: none; }}
     QStatusBar QLabel {{ color: {t.muted}; padding: 0 2px; font-size: 12px; }}
     QFrame#toasts, QWidget#toasts {{ background: transparent; }}
-    QFrame#toast {{ background: {t.text}; border-radius: 8px; }}
+    QFrame#toast {{ background: {t.text}; border-radius: 6px; }}
     QFrame#toast QLabel {{ color: {t.window}; background: transparent; }}
-    QFrame#toast QToolButton {{ color: {t.window}; font-size: 16px; }}
+    QFrame#toast QToolButton {{ color: {t.window}; font-size: 16px; padding: 0; }}
     QFrame#toast QToolButton:hover {{ background: {t.muted}; }}
     QFrame#toast QPushButton {{ background: {t.window}; color: {t.text}; border: none;
-        border-radius: 5px; padding: 4px 14px; font-weight: 600; min-height: 20px; }}
+        border-radius: 4px; padding: 1px 10px; font-weight: 600; min-height: 20px; }}
     QFrame#toast QPushButton:focus, QFrame#toast QToolButton:focus {{
         border: 2px solid {t.accent}; }}
     QFrame#toast[tone="danger"] {{ border-left: 6px solid {t.danger}; }}
@@ -65,6 +68,8 @@ def sheet(t: Theme) -> str:
     QFrame#choice[chosen="true"] {{ border: 2px solid {t.accent}; }}
     QFrame#choice QRadioButton {{ font-weight: 600; }}
     QFrame#popup {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QFrame#identify {{ background: {t.raised}; border: 1px solid {t.border}; }}
+    QFrame#identify QListView {{ background: {t.raised}; }}
     QFrame#popup QListView {{ background: {t.raised}; }}
     QFrame#card[drop="true"] {{ border: 2px solid {t.accent}; }}
     QFrame#topBar QScrollArea, QFrame#topBar QScrollArea > QWidget > QWidget,
@@ -78,6 +83,12 @@ def sheet(t: Theme) -> str:
         color: {t.on_accent}; border: 1px solid {t.accent}; }}
     QPushButton[role="big-primary"]:focus {{ border: 2px solid {t.text}; }}
     QPushButton#jobs {{ padding: 2px 10px; min-height: 22px; }}
+    """
+
+
+def _controls(t: Theme) -> str:
+    down, up = _arrow("down", t.muted), _arrow("up", t.muted)
+    return f"""
     QComboBox::drop-down {{ border: none; width: 22px; }}
     QComboBox::down-arrow, QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{
         image: url("{down}"); width: 12px; height: 12px; }}
@@ -85,7 +96,10 @@ def sheet(t: Theme) -> str:
         height: 12px; }}
     QDialogButtonBox, QMessageBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QTableView::item {{ padding: 0 5px; }}
-    QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 20px; }}
+    QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
+    QDoubleSpinBox::down-button {{ border: none; width: 20px; }}
+    QAbstractSpinBox QLineEdit {{ border: none; padding: 0 0 0 4px; background: transparent; }}
+    QAbstractSpinBox QLineEdit:focus {{ border: none; padding: 0 0 0 4px; }}
     QTabBar {{ background: transparent; }}
     QTabBar::tab {{ padding: 6px 12px; border: none; border-bottom: 2px solid transparent;
         color: {t.muted}; background: transparent; }}
@@ -98,6 +112,10 @@ def sheet(t: Theme) -> str:
     QPushButton[role="keyed"] {{ text-align: left; padding: 4px 8px; }}
     QPushButton[role="keyed"]:checked, QPushButton[role="chip"]:checked {{
         background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; }}
+    QTreeView#hits::item {{ padding: 6px 4px; border-bottom: 1px solid {t.border}; }}
+    QTextBrowser#page {{ background: {t.panel}; border: none; border-radius: 0; padding: 0; }}
+    QToolButton#step {{ padding: 2px 8px; color: {t.text}; }}
+    QToolButton#step:disabled {{ color: {t.unlabelled}; }}
     QLabel#key {{ background: {t.window}; border: 1px solid {t.border}; border-radius: 4px;
         padding: 1px 6px; color: {t.text}; }}
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -9,6 +10,9 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from fgvc_studio.gui import shell_style
+
+TEXT = 13
+"""Height of ordinary text in pixels, as designed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Theme:
     human: str
     model: str
     unlabelled: str
+    shade: str
 
     @property
     def dark(self) -> bool:
@@ -61,6 +66,7 @@ LIGHT = Theme(
     human="#0f6e5c",
     model="#6a4fb3",
     unlabelled="#9aa39f",
+    shade="#1d2422",
 )
 DARK = Theme(
     name="dark",
@@ -82,6 +88,7 @@ DARK = Theme(
     human="#49b79f",
     model="#b39ef0",
     unlabelled="#6d7774",
+    shade="#000000",
 )
 
 
@@ -91,6 +98,7 @@ class _Current(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.theme = LIGHT
+        self.scale = 1.0
 
 
 _current: _Current | None = None
@@ -113,8 +121,13 @@ def signal() -> _Current:
     return _holder()
 
 
-def apply(app: QApplication, choice: str = "system") -> None:
-    """Use ``light``, ``dark`` or the system's colours."""
+def px(size: int) -> int:
+    """Height of text in pixels, for what is `size` pixels high as designed."""
+    return round(size * _holder().scale)
+
+
+def apply(app: QApplication, choice: str = "system", scale: float | None = None) -> None:
+    """Use ``light``, ``dark`` or the system's colours; `scale` makes all text larger or smaller."""
     if choice == "system":
         dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
     else:
@@ -122,10 +135,19 @@ def apply(app: QApplication, choice: str = "system") -> None:
     theme = DARK if dark else LIGHT
     holder = _holder()
     holder.theme = theme
+    if scale is not None:
+        holder.scale = scale
+    font = app.font()
+    font.setPixelSize(px(TEXT))
+    app.setFont(font)
     app.setStyle("Fusion")
     app.setPalette(_palette(theme))
-    app.setStyleSheet(style_sheet(theme) + shell_style.sheet(theme))
+    app.setStyleSheet(_scaled(style_sheet(theme) + shell_style.sheet(theme)))
     holder.changed.emit()
+
+
+def _scaled(sheet: str) -> str:
+    return re.sub(r"font-size: (\d+)px", lambda m: f"font-size: {px(int(m[1]))}px", sheet)
 
 
 def _palette(t: Theme) -> QPalette:
@@ -211,6 +233,7 @@ def style_sheet(t: Theme) -> str:
     QScrollBar::handle {{ background: {t.border}; border-radius: 4px; margin: 2px;
         min-height: 28px; min-width: 28px; }}
     QScrollBar::handle:hover {{ background: {t.muted}; }}
+    QScrollBar::handle:disabled {{ background: transparent; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; width: 0; }}
     QMenu {{ background: {t.raised}; border: 1px solid {t.border}; padding: 4px; }}
     QMenu::item {{ padding: 5px 24px 5px 12px; border-radius: 4px; }}

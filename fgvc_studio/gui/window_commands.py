@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.gui import preferences, theme
+from fgvc_studio.gui.help_commands import HelpCommands
 
 if TYPE_CHECKING:
     from fgvc_studio.gui.main_window import MainWindow
@@ -39,14 +40,13 @@ class WindowCommands(QObject):
             "app.settings": self.settings,
             "app.quit": window.close,
             "app.palette": window.palette_.open,
-            "app.keys": self.keys,
-            "app.help": self.help,
-            "app.about": self.about,
             "app.jobs": window.strip.toggle_list,
             "toast.act": window.toasts.act_on_newest,
             "view.theme": self.switch_theme,
             "view.full_screen": self.full_screen,
         }
+        self.helping = HelpCommands(window)
+        table |= self.helping.table
         self.handled = set(table)
         for command, handler in table.items():
             window.actions_.connect(command, handler)
@@ -156,6 +156,7 @@ class WindowCommands(QObject):
             self.tr("Export {name}").format(name=plan.target.name),
             lambda: plan.run(session.studio),
             lambda result: self._window.toasts.show_message(plan.sentence(result)),
+            aside=True,
         )
 
     # ---- decisions -------------------------------------------------------------------------
@@ -206,31 +207,12 @@ class WindowCommands(QObject):
             thumbs.size_bytes if thumbs else None,
             thumbs.clear if thumbs else None,
             self._window,
+            str(session.studio.store.cache) if session else "",
         )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.applied.connect(self._apply_settings)
-        dialog.keys_wanted.connect(self.keys)
+        dialog.keys_wanted.connect(self.helping.keys)
         dialog.open()
-
-    def keys(self) -> None:
-        """The sheet of keys."""
-        from fgvc_studio.gui.dialogs.key_sheet import KeySheet
-
-        sheet = KeySheet(self._window.actions_, self._window)
-        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        sheet.open()
-
-    def help(self) -> None:
-        """How to work here."""
-        from fgvc_studio.gui.dialogs.help import HelpDialog
-
-        HelpDialog(self._window.actions_, self._window).open()
-
-    def about(self) -> None:
-        """Version and licences."""
-        from fgvc_studio.gui.dialogs.about import AboutDialog
-
-        AboutDialog(self._window).open()
 
     # ---- looks -----------------------------------------------------------------------------
     def switch_theme(self) -> None:
@@ -253,7 +235,7 @@ class WindowCommands(QObject):
     def _apply_theme(self) -> None:
         app = QApplication.instance()
         if isinstance(app, QApplication):
-            theme.apply(app, preferences.theme())
+            theme.apply(app, preferences.theme(), preferences.text_scale())
 
 
 def _home() -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
 
 _CONTEXT = "words"
+_SIGNS = {
+    "lambda": "λ", "mu": "μ", "tau": "τ", "alpha": "α", "epsilon": "ε", "rho": "ρ",
+}  # fmt: skip
 
 
 def count(number: int) -> str:
@@ -27,6 +31,11 @@ def percent(part: int, whole: int) -> str:
     return f"{min(round(share), 99) if part < whole else 100} %"
 
 
+def symbol(written: str) -> str:
+    """A sign of a paper as it is printed there: ``tau_t`` gives ``τ_t``."""
+    return "".join(_SIGNS.get(part, part) for part in re.split(r"(_|\W)", written))
+
+
 def duration(seconds: float) -> str:
     """A rough time: ``40 s``, ``3 min``, ``2 h 10 min``."""
     whole = max(0, round(seconds))
@@ -38,6 +47,20 @@ def duration(seconds: float) -> str:
     return QCoreApplication.translate(_CONTEXT, "{h} h {m} min").format(
         h=minutes // 60, m=minutes % 60
     )
+
+
+def path(names: str) -> str:
+    """A path of the tree without the names that the next one repeats.
+
+    ``Insecta > Striganea > Striganea fimbriaria`` is ``Insecta › Striganea fimbriaria``.
+    """
+    parts = names.split(" > ")
+    kept = [
+        part
+        for part, after in zip(parts, [*parts[1:], ""], strict=True)
+        if not after.startswith(f"{part} ")
+    ]
+    return " › ".join(kept)
 
 
 def clock(at: float) -> str:

@@ -9,8 +9,11 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
 
 from fgvc_studio.domain.errors import UserError
+from fgvc_studio.methods.setting_words import Words, words_of
 
 C = TypeVar("C")
+AUTOMATIC = -1.0
+"""The value of a number whose choice is left to the method, where its range begins with it."""
 _KEY = "parameter"
 _YES = {"1", "true", "yes", "on"}
 _NO = {"0", "false", "no", "off"}
@@ -43,17 +46,43 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One line of a form: a field's name, kind (bool, int, float, str), default and facts."""
+    """One line of a form: a field's name, kind (bool, int, float, str), default and facts.
+
+    Attributes
+    ----------
+    words : Words
+        What people read; see `setting_words`.
+    """
 
     name: str
     kind: str
     default: Any
     parameter: Parameter
+    words: Words
+
+    @property
+    def unit(self) -> str:
+        """What a number counts; empty for plain numbers."""
+        return self.parameter.unit or self.words.unit
 
     @property
     def title(self) -> str:
         """The name in words."""
-        return self.name.replace("_", " ").capitalize()
+        return self.words.title or self.name.replace("_", " ").capitalize()
+
+    def told(self, value: object) -> str:
+        """A value in words, with its unit."""
+        about = self.parameter
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if not isinstance(value, int | float):
+            return str(value)
+        if value == AUTOMATIC == about.low:
+            return "automatic"
+        if value == 0 and self.words.zero:
+            return self.words.zero
+        number = f"{value:,}" if isinstance(value, int) else f"{value:g}"
+        return f"{number} {self.unit}".strip()
 
     def line(self) -> str:
         """One line of help for the command line."""
@@ -63,7 +92,7 @@ class FormField:
             facts[0] = "|".join(about.choices)
         elif self.kind in ("int", "float"):
             facts.append(f"{_bound(about.low)}..{_bound(about.high)}")
-        facts.extend(x for x in (about.unit, f"paper: {about.symbol}" * bool(about.symbol)) if x)
+        facts.extend(x for x in (self.unit, f"paper: {about.symbol}" * bool(about.symbol)) if x)
         return f"{self.name} ({', '.join(facts)}): {about.help}"
 
 
@@ -76,9 +105,46 @@ def form(config: type) -> list[FormField]:
     """The fields of a configuration class in order."""
     kinds = get_type_hints(config)
     return [
-        FormField(f.name, kinds[f.name].__name__, f.default, f.metadata[_KEY])
+        FormField(
+            f.name,
+            kinds[f.name].__name__,
+            f.default,
+            f.metadata[_KEY],
+            words_of(config.__name__, f.name),
+        )
         for f in fields(config)
         if _KEY in f.metadata and f.default is not MISSING
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A setting of a run for reading.
+
+    Attributes
+    ----------
+    value : str
+        In words, with its unit.
+    own : bool
+        Whether it differs from the preset's.
+    """
+
+    field: FormField
+    value: str
+    own: bool
+
+    @property
+    def shown_first(self) -> bool:
+        """Whether it is shown without being asked for."""
+        return self.own or self.field.parameter.basic
+
+
+def told(preset: object, settings: Mapping[str, object]) -> list[Told]:
+    """The settings of a run in the order of the form; those of other versions are left out."""
+    return [
+        Told(f, f.told(settings[f.name]), settings[f.name] != getattr(preset, f.name))
+        for f in form(type(preset))
+        if f.name in settings
     ]
 
 

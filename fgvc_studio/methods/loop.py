@@ -1,8 +1,9 @@
 """The one training loop: a generator of `StepReport` that its driver may leave at safe points.
 
-Randomness is a function of (seed, step): before each step the global generators are seeded from
-both, inside a fork that restores them. So the position of a run is its number of steps, and a run
-that was stopped, killed and resumed gives the same weights as one that was not.
+Randomness is a function of (seed, step): each step of a network that draws (dropout, stochastic
+depth) draws from generators of its own, seeded from both. So the position of a run is its number of
+steps, and a run that was stopped, killed and resumed gives the same weights as one that was not,
+whatever other threads draw meanwhile.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.runs import StepReport
 from fgvc_studio.methods.runtime import Runtime
+from fgvc_studio.vision.own_draws import OwnDraws, draws
 
 Rows = NDArray[np.int64]
 
@@ -158,6 +160,7 @@ class Loop:
         self.learner, self.sampler, self.runtime = learner, sampler, runtime
         self.epochs, self.seed, self.step = epochs, seed, 0
         self._save, self._save_every = save, save_every
+        self._draws = draws(learner.model)
         learner.model, learner.optimiser = runtime.prepare(learner.model, learner.optimiser)
 
     @property
@@ -238,7 +241,8 @@ class Loop:
         rows = self.sampler.rows(clock.step)
         share = len(rows) // runtime.world
         part = slice(runtime.rank * share, (runtime.rank + 1) * share)
-        with seeded(self.seed, clock.step):
+        own = OwnDraws(mixed_seed(self.seed, clock.step)) if self._draws else nullcontext()
+        with own:
             learner.model.train()
             learner.schedule(clock)
             losses = learner.losses(rows, part, clock)
@@ -249,23 +253,12 @@ class Loop:
                     f"The training broke down at step {clock.step + 1}: a loss is no number.",
                     "The last checkpoint is kept; start a new run with a lower learning rate.",
                 )
-            runtime.accelerator.backward(losses["total"])
-            if runtime.accelerator.sync_gradients:
-                runtime.accelerator.unscale_gradients(learner.optimiser)
+            runtime.backward(losses["total"], learner.optimiser)
             learner.gradients(clock)
             learner.optimiser.step()
             learner.optimiser.zero_grad(set_to_none=True)
             learner.stepped(clock)
         return dict(zip(losses, shown.tolist(), strict=True))
-
-
-@contextmanager
-def seeded(*parts: object) -> Iterator[None]:
-    """Seed torch's global generators inside the block and restore them after it."""
-    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(mixed_seed(*parts))
-        yield
 
 
 def mixed_seed(*parts: object) -> int:

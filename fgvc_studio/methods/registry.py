@@ -137,13 +137,17 @@ def _ecaml_trainer(*parts: Any, **options: Any) -> Trainer:
 
 
 def _st_protopnet_trainer(*parts: Any, **options: Any) -> Trainer:
-    from fgvc_studio.methods.st_protopnet.data import labels_of
+    from fgvc_studio.methods.st_protopnet.data import divide, labels_of
     from fgvc_studio.methods.st_protopnet.trainer import StProtoTrainer
     from fgvc_studio.methods.st_protopnet.two_fits import TwoFits
 
     *common, material = parts
     config, labels = common[0], labels_of(material)
     again = {"yes": True, "no": False}.get(config.final_fit, bool(labels.validation.any()))
+    if again:  # is there anything more to learn from?
+        every, seed = np.arange(len(labels.classes)), int(options.get("seed", 0))
+        last = divide(labels, every, seed, True, config.audit_share)
+        again = len(last.train) > len(divide(labels, every, seed).train)
     made = TwoFits if again and not config.refit else StProtoTrainer
     return made(*common, labels=labels, **options)
 

@@ -42,9 +42,15 @@ class Whitening(nn.Module):
         self.mean.copy_(projection[0])
         self.weight.copy_(projection[1])
 
-    def forward(self, cells: Tensor) -> Tensor:
-        """(..., d) -> (..., k)."""
-        return F.linear(cells - self.mean, self.weight)
+    def forward(self, cells: Tensor, length: Tensor | None = None) -> Tensor:
+        """(..., d), divided by a length (..., 1) where one is given -> (..., k).
+
+        Mean and length are applied to the shorter result.
+        """
+        made = F.linear(cells, self.weight)
+        if length is not None:
+            made = made / length
+        return made - self.weight @ self.mean
 
 
 def projection(
@@ -62,8 +68,16 @@ def projection(
     vectors : Tensor (n, d)
         Where n is below `out`, the last directions say little.
     """
-    inner, vectors = inner.double(), vectors.double()
-    return _leading(inner.T @ inner / max(1, len(inner)), vectors, vectors, out, shrinkage)
+    inner = inner.double()
+    return of_scatter(inner.T @ inner / max(1, len(inner)), vectors, out, shrinkage)
+
+
+def of_scatter(
+    within: Tensor, vectors: Tensor, out: int, shrinkage: float = SHRINKAGE
+) -> tuple[Tensor, Tensor]:
+    """The same, from the covariance (d, d) float64 of the differences."""
+    vectors = vectors.double()
+    return _leading(within, vectors, vectors, out, shrinkage)
 
 
 def near_projection(

@@ -123,11 +123,12 @@ class Catalogue:
 
     def _relabel(self, patch: LabelPatch) -> None:
         columns = self.columns
-        rows = patch.items[patch.items <= columns.n] - 1
-        columns.category[rows] = patch.category
-        columns.source[rows] = patch.source
-        columns.confidence[rows] = patch.confidence
-        columns.at[rows] = patch.at
+        known = patch.items <= columns.n
+        rows = patch.items - 1 if known.all() else patch.items[known] - 1
+        for name in _COLUMNS_OF["labels"]:
+            value = getattr(patch, name)
+            whole = np.ndim(value) == 0 or len(value) == len(rows)
+            getattr(columns, name)[rows] = value if whole else value[known]
 
     def _read(self, first: int = 1) -> Columns:
         items = self._store.images.columns(first)
@@ -238,18 +239,16 @@ class Catalogue:
     def _count(self) -> dict[int, CategoryCount]:
         columns = self.columns
         size = max(self.categories, default=0) + 1
-        category = np.where(columns.category < size, columns.category, 0)
-        own = np.bincount(category, minlength=size)
-        done = np.bincount(category[columns.reviewed], minlength=size)
-        total, reviewed = own.copy(), done.copy()
+        pairs = np.bincount(columns.category * np.int64(2) + columns.reviewed, minlength=2 * size)
+        done = pairs[1 : 2 * size : 2].tolist()
+        own = (pairs[0 : 2 * size : 2] + pairs[1 : 2 * size : 2]).tolist()
+        total, reviewed = list(own), list(done)
         for c in self._bottom_up():
             parent = self.categories[c].parent_id
             if parent in self.categories:
                 total[parent] += total[c]
                 reviewed[parent] += reviewed[c]
-        return {
-            c: CategoryCount(int(own[c]), int(total[c]), int(reviewed[c])) for c in self.categories
-        }
+        return {c: CategoryCount(own[c], total[c], reviewed[c]) for c in self.categories}
 
     def _bottom_up(self) -> list[int]:
         order: list[int] = []

@@ -138,7 +138,7 @@ class Concluding:
 
     # ---- classifiers -----------------------------------------------------------------------
     def _classifier(self, job: Job) -> Generator[Progress, None, Outcome]:
-        """On labelled items of the split test; without such on those held out for validation."""
+        """On labelled items of the split test; if these are few, on validation, too."""
         from fgvc_studio.methods.st_protopnet import classifier
         from fgvc_studio.methods.st_protopnet.two_fits import FIRST
 
@@ -168,6 +168,10 @@ class Concluding:
             queries, truth = kept.item_ids[rows], kept.categories[rows]
             gallery = taught & ~np.isin(np.arange(len(taught)), rows)
             protocol = "validation images, which also chose the length of the training"
+            if len(test):
+                queries = np.concatenate([queries, test])
+                truth = np.concatenate([truth, given[test - 1]])
+                protocol = f"{protocol}, and the few labelled items of the split test"
         truth = np.array([class_of[int(c)] for c in truth], np.int64)
         if len(queries) < scoring_classifier.LEAST:
             return Outcome(Comparison("", scoring_classifier.NOTHING), notes)
@@ -207,7 +211,7 @@ class Concluding:
             notes.append(f"Items of the split test were seen in training ({labels} labels).")
         if job.ended_early and job.last is not None:
             step, total = job.last.step, job.last.total
-            notes.append(f"Ended early by wish, after {step:,} of {total:,} steps.")
+            notes.append(f"Ended early, as asked for, after {step:,} of {total:,} steps.")
         return RunCard(
             run=run.id,
             method=run.method,

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ LIBRARIES = (
     "PySide6-Essentials", "numpy", "Pillow", "torch", "torchvision", "timm", "openvino",
     "faiss-cpu", "scikit-learn", "umap-learn", "numba", "apsw",
 )  # fmt: skip
+LITTLE_DISK_GB = 5.0
 QT_LIBRARIES = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
@@ -146,6 +148,94 @@ def machine() -> dict[str, Any]:
         "weights": _weights(),
         "disk_free_gb": round(disk.free / 1e9, 1),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    level : str
+        ``good``, ``note`` (works, but worth knowing) or ``bad`` (something will not work).
+    remedy : str
+        What to do; empty where nothing needs to be done.
+    """
+
+    level: str
+    what: str
+    remedy: str = ""
+
+
+def findings(facts: dict[str, Any]) -> list[Finding]:
+    """What `machine` found, in words: faults first, then notes, then what is right."""
+    missing = [name for name, version in facts["versions"].items() if version is None]
+    found = [
+        Finding("bad", f"{', '.join(missing)} cannot be found.", "Install the program again.")
+        if missing
+        else Finding("good", f"All {len(facts['versions'])} libraries are there.")
+    ]
+    if facts["qt_missing"]:
+        found.append(
+            Finding("bad", f"The window lacks {', '.join(facts['qt_missing'])}.",
+                    facts["qt_remedy"])
+        )  # fmt: skip
+    problem = facts["weights"].get("problem")
+    found.append(
+        Finding("bad", str(problem), "Install the program again; photos cannot be embedded now.")
+        if problem
+        else Finding("good", "The weights that turn photos into embeddings are there and whole.")
+    )
+    free = facts["disk_free_gb"]
+    if free < LITTLE_DISK_GB:
+        found.append(
+            Finding("bad" if free < 1 else "note", f"Only {free:.1f} GB of the disk are free.",
+                    "A training keeps views of the photos on the disk: empty the cache in "
+                    "Settings, or choose another place for it there.")
+        )  # fmt: skip
+    else:
+        found.append(Finding("good", f"{free:.0f} GB of the disk are free."))
+    cores, gpu = facts["cores"] or 1, facts.get("gpu", "")
+    found.append(
+        Finding("good", f"Trainings run on {gpu}.")
+        if gpu
+        else Finding("note", f"No graphics processor is used; trainings run on {cores} "
+                     f"processor core{'' if cores == 1 else 's'}.",
+                     "All methods work so; a training takes minutes, not seconds.")
+    )  # fmt: skip
+    order = {"bad": 0, "note": 1, "good": 2}
+    return sorted(found, key=lambda f: order[f.level])
+
+
+def gpu_name() -> str:
+    """The graphics processor that trainings use; empty without one. Loads torch."""
+    import torch
+
+    return str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else ""
+
+
+def of_project(studio: Studio) -> list[Finding]:
+    """What is to be said of an open project: photos that are gone, files that were left out."""
+    missing, skipped = missing_files(studio), studio.store.images.skipped()
+    n = studio.catalogue.n
+    found = [
+        Finding("bad", f"{len(missing):,} of {n:,} photos are not where they were, the first is "
+                f"{missing[0]}.",
+                "Connect their disk, or put the folder back where it was.")
+        if missing
+        else Finding("good", f"All {n:,} photos of this project are where they were.")
+    ]  # fmt: skip
+    if skipped:
+        found.append(
+            Finding("note", f"{len(skipped):,} files were left out at the import because they "
+                    "cannot be read as photos.")
+        )  # fmt: skip
+    if studio.store.read_only:
+        found.append(
+            Finding("note", "The project is open read-only; nothing can be decided.",
+                    "Close it in the other window, then open it again.")
+        )  # fmt: skip
+    return found
 
 
 def _weights() -> dict[str, Any]:

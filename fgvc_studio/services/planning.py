@@ -161,7 +161,7 @@ def disk(
 ) -> Disk | None:
     """Bytes that the views of a run would take; loads the backbone, reads no picture.
 
-    None while a training is at work: building another network would disturb its random numbers.
+    None while a training is at work: threads and precision belong to the process, so to it.
 
     Raises
     ------
@@ -239,7 +239,7 @@ def measure(
 
 
 def _folder(studio: Studio) -> tempfile.TemporaryDirectory[str]:
-    cache = studio.store.path / "cache"
+    cache = studio.store.cache
     cache.mkdir(exist_ok=True)
     return tempfile.TemporaryDirectory(prefix="plan-", dir=cache, ignore_cleanup_errors=True)
 

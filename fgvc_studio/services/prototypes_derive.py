@@ -69,12 +69,16 @@ class Derivation:
 
     @property
     def labels(self) -> Any:
-        """Labels as they were at the start of the parent."""
+        """Labels at the start of the parent, with the images that it was checked with."""
         from fgvc_studio.methods.material import Material
         from fgvc_studio.methods.st_protopnet.data import labels_of
 
-        kept = self.kept
-        return labels_of(Material(kept.categories, kept.names, kept.splits, kept.hashes))
+        kept, held = self.kept, self.parent.bundle.validation
+        found = labels_of(Material(kept.categories, kept.names, kept.splits, kept.hashes))
+        if not len(held):
+            return found
+        checked = np.isin(np.arange(len(found.classes)), held) & (found.classes >= 0)
+        return dataclasses.replace(found, validation=checked)
 
     @property
     def pictures(self) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fgvc_studio.domain.prototypes import Effects, Flip
+from fgvc_studio.domain.prototypes import Effects, Flips
 from fgvc_studio.services import prototypes_table
 from fgvc_studio.services.prototypes_open import Opened
 from fgvc_studio.store.verdicts import Verdicts
@@ -54,9 +54,8 @@ def between(old: Opened, new: Opened, verdicts: Verdicts) -> Effects:
     on, mine = prototypes_table._judged(new, rows, truth)
     changed = np.flatnonzero(before != after)
     changed = changed[np.argsort(category[changed] == 0, kind="stable")]
-    flips = tuple(
-        Flip(int(rows[i]) + 1, int(before[i]), int(after[i]), int(category[i])) for i in changed
-    )
+    columns = rows[changed] + 1, before[changed], after[changed], category[changed]
+    flips = Flips(np.stack(columns, 1).astype(np.int64))
     right = before[mine] == category[mine], after[mine] == category[mine]
     each = tuple(
         (int(c), float(right[0][at].mean()), float(right[1][at].mean()), int(at.sum()))
@@ -64,4 +63,6 @@ def between(old: Opened, new: Opened, verdicts: Verdicts) -> Effects:
         for at in (category[mine] == c,)
     )
     accuracies = [float(r.mean()) if len(mine) else float("nan") for r in right]
-    return Effects(accuracies[0], accuracies[1], each, flips, len(mine), on)
+    better, worse = int((~right[0] & right[1]).sum()), int((right[0] & ~right[1]).sum())
+    stay = int((before[mine] != after[mine]).sum()) - better - worse
+    return Effects(accuracies[0], accuracies[1], each, flips, len(mine), on, better, worse, stay)

@@ -173,7 +173,7 @@ def _facts(
                 {"category": studio.catalogue.path_name(c), "before": b, "after": a, "items": n}
                 for c, b, a, n in effects.per_category
             ],
-            "flips": [dataclasses.asdict(flip) for flip in effects.flips],
+            "flips": [flip._asdict() for flip in effects.flips],
         },
         "prototypes": rows,
         "history": [_told(o) for o in _history(opened)],

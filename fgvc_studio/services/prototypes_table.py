@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,23 +15,21 @@ from fgvc_studio.domain.prototypes import (
     PARTS,
     Ban,
     Effects,
-    Flip,
+    Flips,
     Judgement,
     Patch,
     Prototype,
 )
 from fgvc_studio.domain.records import Split
-from fgvc_studio.methods.st_protopnet.bundle import Bundle, without
 from fgvc_studio.services import prototypes_measure
 from fgvc_studio.services.prototypes_measure import Measures
 from fgvc_studio.services.prototypes_open import Opened
+from fgvc_studio.services.prototypes_sums import Sums
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
 LEAST = 20
 """Fewer newly labelled items do not tell an accuracy."""
-_MANY = 0.3
-"""Share of the prototypes from which a product with the rest is cheaper than with those off."""
 
 
 # ---- the table -------------------------------------------------------------------------------
@@ -154,36 +151,22 @@ def share_of_others(opened: Opened, top: Ids) -> Floats:
 # ---- switching off ---------------------------------------------------------------------------
 def logits(opened: Opened) -> tuple[Ids, NDArray[np.float32]]:
     """Rows compared so far and their logits (n, C), nothing switched off; kept in memory."""
-    found = opened.ready()
-
-    def make() -> tuple[Ids, NDArray[np.float32]]:
-        rows = found.rows
-        made = np.empty((len(rows), len(opened.bundle.category_ids)), np.float32)
-        for at in range(0, len(rows), 4096):
-            part = rows[at : at + 4096]
-            made[at : at + len(part)] = opened.bundle.logits(found.scores[part])
-        return rows, made
-
-    kept: tuple[Ids, NDArray[np.float32]] = opened.remembered(
-        "logits", int((found.state == 1).sum()), make
-    )
-    return kept
+    kept = _sums(opened)
+    return kept.rows, kept.whole
 
 
 def logits_without(opened: Opened, off: Sequence[int] | Ids) -> tuple[Ids, NDArray[np.float32]]:
     """`logits` with prototypes switched off: less exactly what these contribute."""
-    rows, whole = logits(opened)
-    chosen = np.unique(np.asarray(off, np.int64))
-    if not len(chosen):
-        return rows, whole
-    found, bundle = opened.ready(), opened.bundle
-    dense = len(rows) == len(found)
-    if len(chosen) > _MANY * bundle.count:
-        rest: Bundle = without(bundle, chosen)
-        scores: Any = found.scores if dense else found.scores[rows]
-        return rows, rest.logits(scores)
-    columns = found.scores[:, chosen] if dense else found.scores[np.ix_(rows, chosen)]
-    return rows, whole - columns @ bundle.weights[:, chosen].T
+    kept = _sums(opened)
+    return kept.rows, kept.without(opened.bundle, frozenset(np.asarray(off, np.int64).tolist()))
+
+
+def _sums(opened: Opened) -> Sums:
+    found = opened.ready()
+    made: Sums = opened.remembered(
+        "logits", int((found.state == 1).sum()), lambda: Sums.of(opened.bundle, found)
+    )
+    return made
 
 
 def effects(opened: Opened, off: Sequence[int] | Ids, against: Sequence[int] | Ids = ()) -> Effects:
@@ -201,10 +184,8 @@ def effects(opened: Opened, off: Sequence[int] | Ids, against: Sequence[int] | I
     changed = np.flatnonzero(before != after)
     changed = changed[np.argsort(category[changed] == 0, kind="stable")]
     ids = bundle.category_ids
-    flips = tuple(
-        Flip(int(rows[i]) + 1, int(ids[before[i]]), int(ids[after[i]]), int(category[i]))
-        for i in changed
-    )
+    columns = rows[changed] + 1, ids[before[changed]], ids[after[changed]], category[changed]
+    flips = Flips(np.stack(columns, 1).astype(np.int64))
     right = before[mine] == truth[mine], after[mine] == truth[mine]
     each = tuple(
         (int(ids[c]), float(right[0][at].mean()), float(right[1][at].mean()), int(at.sum()))
@@ -212,7 +193,9 @@ def effects(opened: Opened, off: Sequence[int] | Ids, against: Sequence[int] | I
         for at in (truth[mine] == c,)
     )
     accuracies = [float(r.mean()) if len(mine) else float("nan") for r in right]
-    return Effects(accuracies[0], accuracies[1], each, flips, len(mine), on)
+    better, worse = int((~right[0] & right[1]).sum()), int((right[0] & ~right[1]).sum())
+    stay = int((before[mine] != after[mine]).sum()) - better - worse
+    return Effects(accuracies[0], accuracies[1], each, flips, len(mine), on, better, worse, stay)
 
 
 def _judged(opened: Opened, rows: Ids, truth: Ids) -> tuple[str, Ids]:

@@ -107,7 +107,7 @@ class Review(ReviewActs):
         store.set_setting(_CURRENT, "")
         if recording.changes is not None:
             self._studio.bus.publish(recording.changes)
-        return self._view(made).discovery
+        return self.view(made).discovery
 
     def _continued(
         self, found: Found, before: Discovery | None, facts: review_found.Facts
@@ -119,7 +119,7 @@ class Review(ReviewActs):
         kept: dict[int, str] = {}
         last = 0
         if before is not None:
-            view = self._view(before.id)
+            view = self.view(before.id)
             of_item = view.clusters_of(found.item_ids)
             standing = {c: r for c, r in view.rows.items() if r.state not in GONE}
             old = np.array(
@@ -139,8 +139,9 @@ class Review(ReviewActs):
             nearest = _nearest(facts, k)
             parent = review_names.parent_of(catalogue, nearest)
             name = kept.get(int(numbers[k]))
-            if name is None:
-                name = naming.next(review_names.stem(catalogue, nearest, parent))
+            stem = review_names.stem(catalogue, nearest, parent)
+            if name is None or (review_names.placeless(name) and stem != review_names.NO_PARENT):
+                name = naming.next(stem)
             names.append((name, parent))
         return numbers, names
 
@@ -153,16 +154,17 @@ class Review(ReviewActs):
         everything = {d.id: d for d in self.discoveries()}
         chosen = self._studio.store.get_setting(_CURRENT, "")
         if chosen.isdigit() and int(chosen) in everything:
-            return self._view(int(chosen)).discovery
-        return self._view(max(everything)).discovery if everything else None
+            return self.view(int(chosen)).discovery
+        return self.view(max(everything)).discovery if everything else None
 
     def choose(self, discovery_id: int) -> Discovery:
         """Review another discovery."""
-        view = self._view(discovery_id)
+        view = self.view(discovery_id)
         self._studio.store.set_setting(_CURRENT, str(discovery_id))
         return view.discovery
 
-    def _view(self, discovery_id: int) -> DiscoveryView:
+    def view(self, discovery_id: int) -> DiscoveryView:
+        """The columns of a discovery."""
         with self._lock:
             view = self._views.get(discovery_id)
             if view is None:
@@ -179,6 +181,11 @@ class Review(ReviewActs):
                 )
             return view
 
+    def free_items(self, discovery_id: int) -> Ids:
+        """Items of a discovery that have no label yet, ascending."""
+        items = np.sort(self.view(discovery_id).facts["item_ids"])
+        return np.asarray(items[self._studio.catalogue.category[items - 1] == 0], np.int64)
+
     def _view_of(self, cluster: int) -> DiscoveryView:
         with self._lock:
             for view in self._views.values():
@@ -187,7 +194,7 @@ class Review(ReviewActs):
         discovery = self._studio.store.clusters.discovery_of(int(cluster))
         if discovery is None:
             raise UserError(f"There is no cluster {cluster}.", "Choose one of the list.")
-        return self._view(discovery)
+        return self.view(discovery)
 
     # ---- grouping --------------------------------------------------------------------------
     def group(
@@ -242,7 +249,7 @@ class Review(ReviewActs):
             discovery = self.current()
         if discovery is None:
             return None
-        return self._view(discovery.id if isinstance(discovery, Discovery) else discovery)
+        return self.view(discovery.id if isinstance(discovery, Discovery) else discovery)
 
     def cluster(self, cluster: int) -> Cluster:
         """One cluster.
@@ -347,9 +354,12 @@ class Review(ReviewActs):
         standing = sorted(
             c.id for c in view.clusters() if c.size and c.state != ClusterState.REJECTED
         )
+        if len(standing) < 2:
+            return []
         at = np.flatnonzero(np.isin(view.cluster, standing))
+        at = at[cq.some_of_each(np.searchsorted(standing, view.cluster[at]), len(standing))]
         vectors = view.vectors(view.items[at])
-        if vectors is None or len(standing) < 2:
+        if vectors is None:
             return []
         index = np.searchsorted(standing, view.cluster[at]).astype(np.int64)
         scores = cq.likeness(cq.compact(vectors), index, len(standing))

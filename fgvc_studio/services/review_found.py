@@ -21,6 +21,8 @@ Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Facts = dict[str, NDArray[Any]]
 MOST_LABELLED = 20_000
+_FLAT = 0.95
+"""Part of the largest entropy from which a relation says nothing."""
 _OWN = 0.1
 """A cluster fits into a category when it lies nearer than one in ten of its own items."""
 
@@ -164,7 +166,9 @@ def _from_space(
 
 
 def _relate(facts: Facts, vectors: Floats, cluster: Ids, count: int, known: Known) -> None:
-    """Relations to known categories where the source gave none, and whether a cluster fits one."""
+    """Relations to known categories where the source gave none that tell anything, and whether a
+    cluster fits one.
+    """
     from fgvc_studio.analysis import cluster_quality as cq
 
     cosines = vectors @ known.centres.T
@@ -179,7 +183,7 @@ def _relate(facts: Facts, vectors: Floats, cluster: Ids, count: int, known: Know
         return np.asarray(sums / sizes, np.float32)
 
     mean = averaged(cosines)
-    if not facts["relation"].size:
+    if not facts["relation"].size or _flat(facts["relation"]):
         facts["relation"], facts["relation_cosine"] = averaged(cq.softmax(apart)), mean
         facts["known"] = known.categories
     top = facts["known"][facts["relation"].argmax(1)]
@@ -187,6 +191,13 @@ def _relate(facts: Facts, vectors: Floats, cluster: Ids, count: int, known: Know
         at = np.flatnonzero(known.categories == category)
         if len(at):
             facts["fits"][k] = mean[k, at[0]] - known.own[at[0]]
+
+
+def _flat(relation: Floats) -> bool:
+    """Whether most clusters resemble all categories alike, as after learning from few items."""
+    shares = np.nan_to_num(relation.astype(np.float64))
+    spread = -(shares * np.log(np.maximum(shares, 1e-12))).sum(1)
+    return relation.shape[1] > 1 and bool(np.median(spread) > _FLAT * np.log(relation.shape[1]))
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -27,8 +27,8 @@ TITLES = {
     "kmeans": "k-means",
     "umap-kmeans": "UMAP + k-means",
     "hdbscan": "HDBSCAN",
-    "guided": "UMAP + k-means guided by named categories",
-    "guided-hdbscan": "HDBSCAN guided by named categories",
+    "guided": "Guided UMAP + k-means",
+    "guided-hdbscan": "Guided HDBSCAN",
 }
 
 

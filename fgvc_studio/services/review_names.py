@@ -49,6 +49,12 @@ def stem(catalogue: Catalogue, nearest: Sequence[Nearest], parent: int | None) -
     return f"{genera.pop()} sp." if binomial else NO_PARENT
 
 
+def placeless(name: str) -> bool:
+    """Whether the program gave this name when it knew no parent."""
+    found = _NUMBERED.match(name)
+    return found is not None and found["stem"] == NO_PARENT
+
+
 class Numbering:
     """Gives ``Papilio sp. 001``, ``002``, ... without ever giving a number twice.
 

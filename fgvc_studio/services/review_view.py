@@ -166,6 +166,18 @@ class DiscoveryView:
             for q, (low, middle, high) in zip(quality.tolist(), rows, strict=True)
         ]
 
+    def proposed_purity(self) -> tuple[float, float, float] | None:
+        """(low, estimate, high) over all items as they were proposed; None where unknown."""
+        cluster, quality = self.facts["cluster"], self.facts["quality"]
+        means = _averages(quality, cluster, int(cluster.max(initial=0)) + 1)
+        sizes = np.bincount(cluster, minlength=len(means))
+        known = [(p, n) for p, n in zip(self._purities(means), sizes, strict=True) if p and n]
+        if not known:
+            return None
+        weights = np.array([n for _, n in known], np.float64)
+        low, middle, high = weights @ np.array([p for p, _ in known]) / weights.sum()
+        return float(low), float(middle), float(high)
+
     def nearest(self, row: int) -> tuple[Nearest, ...]:
         """The known categories that a row of the discovery resembles, best first."""
         if row not in self._nearest:

@@ -183,10 +183,13 @@ class Runs:
             It is not finished, or was discarded.
         """
         run = self.get(run_id)
-        if run.state not in (RunState.FINISHED, RunState.KEPT):
+        if run.state is RunState.RUNNING:
             raise UserError(
-                f"The run {run_id} is {run.state} and cannot be kept.", "Finish it, or train again."
+                f"The run {run_id} is not finished and cannot be kept.",
+                "Go on with it, or end it where it stands: runs PROJECT finish RUN.",
             )
+        if run.state is RunState.DISCARDED:
+            raise UserError(f"The run {run_id} was discarded.", "Train again.")
         choosing = self._studio.choosing
         if use or not run.space:
             choosing.keep_run(run_id, run.space)
@@ -213,7 +216,7 @@ class Runs:
 
     def views(self, run_id: str) -> Path:
         """Where a run keeps its views."""
-        return self._studio.store.path / "cache" / "views" / run_id
+        return self._studio.store.cache / "views" / run_id
 
     def _in_state(self, run: TrainingRun, state: RunState) -> TrainingRun:
         changed = dataclasses.replace(run, state=state)

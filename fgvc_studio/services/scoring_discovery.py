@@ -48,7 +48,7 @@ def found_of(
     groupings = [cluster.astype(np.int64), *(place[head] for head in proposed.by_head)]
     return Found(
         source="crkd",
-        title=f"{run.id}, {len(used)} clusters",
+        title=f"Cr-KD, {len(used)} clusters",
         space=run.base_space,
         run=run.id,
         item_ids=kept.item_ids[proposed.rows],

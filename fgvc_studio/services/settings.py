@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
+from fgvc_studio.domain import orcid
+
 APP = "fgvc-studio"
 RECENT = 12
 
@@ -22,9 +24,15 @@ class AppSettings(msgspec.Struct, kw_only=True):
     who : str
         Name put on decisions; empty means the login name.
     orcid : str
-        The expert's ORCID, exported beside the name.
+        The expert's ORCID; it stands behind the name on every decision.
+    text_size : int
+        Size of the window's text in per cent.
     threads : int
         Threads for embedding and training; 0 means cores - 1 in the window, all in the CLI.
+    device : str
+        ``auto`` uses a graphics processor where there is one, ``cpu`` never does.
+    cache : str
+        Folder for what can be made again (thumbnails, views); empty: inside each project.
     recent : list of str
         Project folders, newest first.
     """
@@ -32,7 +40,10 @@ class AppSettings(msgspec.Struct, kw_only=True):
     who: str = ""
     orcid: str = ""
     theme: str = "system"
+    text_size: int = 100
     threads: int = 0
+    device: str = "auto"
+    cache: str = ""
     recent: list[str] = msgspec.field(default_factory=list)
 
 
@@ -78,10 +89,19 @@ def forget_project(path: str) -> None:
 
 
 def default_who() -> str:
-    """The name for decisions: settings, then login."""
-    who = load().who.strip()
-    if who:
-        return who
+    """The name for decisions: settings, then login; with the ORCID when one is given."""
+    known = load()
+    return orcid.signature(known.who.strip() or login(), known.orcid)
+
+
+def cache_folder() -> Path | None:
+    """Where caches of projects are to lie; None for inside each project."""
+    chosen = load().cache.strip()
+    return Path(chosen) if chosen else None
+
+
+def login() -> str:
+    """The name under which this person logged in."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -63,7 +63,8 @@ class Studio:
         UserError
             Something is there already.
         """
-        studio = cls(ProjectStore.create(path, name=name), who or settings.default_who())
+        store = ProjectStore.create(path, name=name, caches=settings.cache_folder())
+        studio = cls(store, who or settings.default_who())
         settings.remember_project(studio.store.path)
         return studio
 
@@ -76,7 +77,8 @@ class Studio:
         UserError
             No project there, locked by another process, or of a newer format.
         """
-        studio = cls(ProjectStore.open(path, read_only=read_only), who or settings.default_who())
+        store = ProjectStore.open(path, read_only=read_only, caches=settings.cache_folder())
+        studio = cls(store, who or settings.default_who())
         if not read_only:
             settings.remember_project(studio.store.path)
         return studio

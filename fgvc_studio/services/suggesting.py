@@ -96,6 +96,7 @@ class Suggesting:
         sure = known.calibration.confidence(names, scores)
         # A name behind the first cannot be surer than what the first leaves.
         sure[1:] = np.minimum(sure[1:], (1 - sure[0]) * scores[1:] / max(scores[1:].sum(), 1e-12))
+        sure = np.minimum.accumulate(sure)  # the order and the numbers say the same
         found = tuple(Suggestion(int(c), float(p)) for c, p in zip(names, sure, strict=True))
         return Advice(found, stranger=whole < known.nothing, calibrated=True)
 

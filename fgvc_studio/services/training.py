@@ -66,7 +66,7 @@ class Training:
         self.runs = Runs(studio)
         self.concluding = Concluding(studio, self.runs)
         self.building = threading.Lock()
-        """Held while networks are built: that draws from the one generator of the process."""
+        """Held while a run begins: torch's threads and accelerate's precision are the process's."""
         self.at_work = 0
 
     def run(

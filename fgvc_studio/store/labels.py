@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import LabelPatch
 from fgvc_studio.domain.records import Label, LabelSource, Mark
-from fgvc_studio.store.changesets import LabelRows, label_changes
+from fgvc_studio.store.changesets import LabelChange, LabelRows
 from fgvc_studio.store.columns import LabelColumns, ascending
 from fgvc_studio.store.database import Database
 from fgvc_studio.store.images import carray
+from fgvc_studio.store.label_table import LabelTable
 from fgvc_studio.store.recording import Current
 
-_PUT = "INSERT OR REPLACE INTO labels (item_id, category_id, source, confidence, operation_id) "
 DECISION_TABLES = frozenset({"labels", "marks", "splits"})
 _LABEL_COLUMNS = ("labels", "category_id", "source", "confidence", "operation_id")
 _MARK_COLUMNS = ("marks", "marks")
@@ -38,6 +37,7 @@ class Labels:
     def __init__(self, database: Database, current: Current) -> None:
         self._db = database
         self._current = current
+        self._table = LabelTable(database)
 
     # ---- reading ---------------------------------------------------------------------------
     def get(self, item_id: int) -> Label | None:
@@ -81,7 +81,7 @@ class Labels:
         wanted = None if item_ids is None else ascending(np.asarray(item_ids, np.int64))
         labels = self._fetch(_LABEL_COLUMNS if "labels" in tables else None, wanted)
         if len(labels) > 1:
-            labels[-1] = self._times(labels[-1])
+            labels[-1] = self._table.times(labels[-1])
         marks = self._fetch(_MARK_COLUMNS if "marks" in tables else None, wanted)
         splits = self._fetch(_SPLIT_COLUMNS if "splits" in tables else None, wanted)
         ids = labels[0]
@@ -125,18 +125,6 @@ class Labels:
         ids, *found = self._db.numbers(sql, values, width=1 + len(wanted))
         return [ids.astype(np.int64), *found]
 
-    def _times(self, operations: NDArray[Any]) -> NDArray[np.float64]:
-        """When operations (K,) were done, Unix seconds."""
-        wanted, where = np.unique(operations.astype(np.int64), return_inverse=True)
-        sql = "SELECT o.id, o.at FROM carray(?) c CROSS JOIN operations o ON o.id=c.value"
-        ids, at = self._db.numbers(sql, (carray(wanted),), width=2)
-        if len(ids) != len(wanted):
-            raise UserError(
-                "The log of decisions is incomplete: labels name operations that are not in it.",
-                "Put the newest file of the project's folder backups in place of project.db.",
-            )
-        return np.asarray(at[where], np.float64)
-
     # ---- writing ---------------------------------------------------------------------------
     def set(
         self,
@@ -163,14 +151,20 @@ class Labels:
         last = np.append(after.item_id[1:] != after.item_id[:-1], True)
         if not last.all():
             after = after.at(last)  # of an item that is named twice the last name counts
-        if uniform:
-            category, sure = int(after.category_id[0]), float(after.confidence[0])
-            patch = LabelPatch(after.item_id, category, int(source), sure, recording.at)
-        recording.labelled(patch if uniform else None)
+        category, sure = after.category_id, after.confidence
+        recording.labelled(
+            LabelPatch(
+                after.item_id,
+                int(category[0]) if uniform else category,
+                int(source),
+                float(sure[0]) if uniform else sure,
+                recording.at,
+            )
+        )
         with self._current.watch.written() as changes:
             if changes is not None:
-                changes.append(label_changes(self._rows(after.item_id), after))
-            self._put(after, uniform)
+                changes.append(LabelChange(self._table.read(after.item_id), after))
+            self._table.write(after)
         writer = self._db.writer
         if not self._db.value("SELECT 1 FROM rejections LIMIT 1"):
             return
@@ -181,38 +175,12 @@ class Labels:
             (carray(item_ids),),
         )
 
-    def _rows(self, item_ids: NDArray[np.int64]) -> LabelRows:
-        """What stands in the table of those items (ascending)."""
-        ids, category, source, confidence, operation = self._fetch(_LABEL_COLUMNS, item_ids)
-        return LabelRows(
-            ids,
-            category.astype(np.int64),
-            source.astype(np.int64),
-            confidence,
-            operation.astype(np.int64),
-        )
-
-    def _put(self, rows: LabelRows, uniform: bool) -> None:
-        writer = self._db.writer
-        columns = (rows.category_id, rows.source, rows.confidence, rows.operation_id)
-        if uniform:
-            writer.execute(
-                _PUT + "SELECT value, ?2, ?3, ?4, ?5 FROM carray(?1)",
-                (carray(rows.item_id), *(column[0].item() for column in columns)),
-            )
-        else:
-            values = (column.tolist() for column in (rows.item_id, *columns))
-            writer.executemany(_PUT + "VALUES (?,?,?,?,?)", zip(*values, strict=True))
-
     def clear(self, item_ids: NDArray[np.int64]) -> None:
         """Take the label off items."""
         recording = self._current.require()
         recording.touch(item_ids)
         recording.labelled(None)
-        self._db.writer.execute(
-            "DELETE FROM labels WHERE item_id IN (SELECT value FROM carray(?))",
-            (carray(item_ids),),
-        )
+        self._table.remove(item_ids)
 
     def set_marks(self, item_ids: NDArray[np.int64], on: Mark, off: Mark = Mark.NONE) -> None:
         """Set and clear marks of items."""

@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import apsw
@@ -14,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.domain.errors import ConflictError, UserError
-from fgvc_studio.domain.events import OpChanges
+from fgvc_studio.domain.events import LabelPatch, OpChanges
 from fgvc_studio.domain.records import Operation
+from fgvc_studio.store.changesets import TABLE
 from fgvc_studio.store.database import Database, storable
-from fgvc_studio.store.recording import Current, Recording, Watch
+from fgvc_studio.store.label_table import LabelTable
+from fgvc_studio.store.recording import Changes, Current, Recording, Watch
 from fgvc_studio.store.schema import DECISIONS
 
 _COLUMNS = "id, at, who, host, kind, verb, summary, count, run_id, target, undone"
@@ -42,17 +45,18 @@ def _operation(row: tuple[Any, ...]) -> Operation:
     return Operation(*row[:10], bool(row[10]))  # type: ignore[call-arg]
 
 
-def _tables(changeset: bytes, items: NDArray[np.int64]) -> tuple[frozenset[str], int]:
-    """Names of the tables in a changeset, and the number of items or else of rows changed.
+def _tables(changes: Changes, items: NDArray[np.int64]) -> tuple[frozenset[str], int]:
+    """Names of the tables that changed, and the number of items or else of rows changed.
 
     Changes stand grouped by table, so with thousands of rows the names are found by searching for
     the table headers instead of decoding every row.
     """
+    labels = {TABLE} if changes.labels is not None else set()
     if len(items) > MANY:
-        names = frozenset(t for t in DECISIONS if t.encode() + b"\0" in changeset)
-        return names, len(items)
-    changes = [change.name for change in apsw.Changeset.iter(changeset)]
-    return frozenset(changes), len(items) or len(changes)
+        names = {t for t in DECISIONS if t.encode() + b"\0" in changes.rest}
+        return frozenset(names | labels), len(items)
+    rows = [change.name for change in apsw.Changeset.iter(changes.rest)] if changes.rest else []
+    return frozenset(labels.union(rows)), len(items) or len(rows)
 
 
 def _pack(items: NDArray[np.int64]) -> bytes:
@@ -62,6 +66,20 @@ def _pack(items: NDArray[np.int64]) -> bytes:
 
 def _unpack(blob: bytes) -> NDArray[np.int64]:
     return np.cumsum(np.frombuffer(zlib.decompress(blob), "<i8"), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Changes in the log, whether the operation did their inverse, and its items."""
+
+    changes: Changes
+    inverted: bool
+    items: NDArray[np.int64]
+
+    def of(self, item_id: int) -> Changes:
+        """The changes, of the labels only that of one item."""
+        labels = self.changes.labels
+        return replace(self.changes, labels=labels.of(item_id) if labels is not None else None)
 
 
 class Operations:
@@ -77,6 +95,7 @@ class Operations:
     def __init__(self, database: Database, current: Current) -> None:
         self._db = database
         self._current = current
+        self._table = LabelTable(database)
         self._host = platform.node()
 
     # ---- recording -------------------------------------------------------------------------
@@ -97,29 +116,24 @@ class Operations:
             try:
                 self._current.hold(recording, watch)
                 yield recording
-                changeset = watch.changeset()
+                made = watch.changes()
             finally:
                 self._current.hold(None)
                 watch.close()
-            if changeset:
+            if made:
                 writer.execute("UPDATE operations SET abandoned=1 WHERE undone=1 AND abandoned=0")
-                changes = self._log("do", verb, recording, changeset, recording.items(), None)
-                recording.changes = changes
+                stored = _Stored(made, inverted=False, items=recording.items())
+                recording.changes = self._log("do", verb, recording, stored, None)
 
     def _begin(self, summary: str, who: str, run_id: str | None) -> Recording:
         last = self._db.value("SELECT seq FROM sqlite_sequence WHERE name='operations'")
         return Recording(summary, who, run_id, time.time(), int(last or 0) + 1)
 
     def _log(
-        self,
-        kind: str,
-        verb: str,
-        recording: Recording,
-        changeset: bytes,
-        items: NDArray[np.int64],
-        target: int | None,
+        self, kind: str, verb: str, recording: Recording, stored: _Stored, target: int | None
     ) -> OpChanges:
-        tables, count = _tables(changeset, items)
+        items = stored.items
+        tables, count = _tables(stored.changes, items)
         summary = storable(recording.summary)
         self._db.writer.execute(
             "INSERT INTO operations (id, at, who, host, kind, verb, summary, count, run_id, "
@@ -127,15 +141,14 @@ class Operations:
             (
                 recording.operation_id, recording.at, recording.who, self._host, kind, verb,
                 summary, count, recording.run_id, target, ",".join(sorted(tables)), _pack(items),
-                zlib.compress(changeset, 1) if target is None else b"",
+                stored.changes.pack() if target is None else b"",
             ),
         )  # fmt: skip
         operation = Operation(
             recording.operation_id, recording.at, recording.who, self._host, kind, verb,
             summary, count, recording.run_id, target, False,
         )  # fmt: skip
-        patch = recording.patch() if kind == "do" else None
-        return OpChanges(operation, tables, items, patch)
+        return OpChanges(operation, tables, items, recording.patch())
 
     # ---- undo, redo, reverse ---------------------------------------------------------------
     def can_undo(self) -> Operation | None:
@@ -163,13 +176,14 @@ class Operations:
             target: Operation | None = find()
             if target is None:
                 return None
-            changeset, inverted, items = self._stored(target.id)
-            self._apply(changeset, inverted != (kind == "undo"))
+            stored = self._stored(target.id)
+            patch = self._apply(stored, inverted=stored.inverted != (kind == "undo"))
             writer.execute(
                 "UPDATE operations SET undone=? WHERE id=?", (int(kind == "undo"), target.id)
             )
             recording = self._begin(f"{word}: {target.summary}", who, target.run_id)
-            return self._log(kind, target.verb, recording, changeset, items, target.id)
+            recording.labelled(patch)
+            return self._log(kind, target.verb, recording, stored, target.id)
 
     def reverse(self, operation_id: int, *, who: str) -> OpChanges:
         """Take back one older operation as a new one.
@@ -193,12 +207,13 @@ class Operations:
                 raise UserError(
                     f"Operation {operation_id} is taken back already.", "Use redo to do it again."
                 )
-            changeset, inverted, items = self._stored(found.id)
-            self._apply(changeset, not inverted)
+            stored = self._stored(found.id)
+            patch = self._apply(stored, inverted=not stored.inverted)
             self._check_tree()
             writer.execute("UPDATE operations SET abandoned=1 WHERE undone=1 AND abandoned=0")
             recording = self._begin(f"Reversed: {found.summary}", who, found.run_id)
-            return self._log("do", "reverse", recording, changeset, items, found.id)
+            recording.labelled(patch)
+            return self._log("do", "reverse", recording, stored, found.id)
 
     def _check_tree(self) -> None:
         """Refuse a reversal after which a decision names a category that is not there."""
@@ -213,8 +228,8 @@ class Operations:
         if self._db.value(_RINGS):
             raise ConflictError("Categories would hang under themselves.", _FIRST)
 
-    def _stored(self, operation_id: int) -> tuple[bytes, bool, NDArray[np.int64]]:
-        """A changeset, whether the operation did its inverse, and the items."""
+    def _stored(self, operation_id: int) -> _Stored:
+        """The changes of an operation, or of the one that it undid or did again."""
         rows = self._db.rows(
             "SELECT changeset, items, kind, target FROM operations WHERE id=?", (operation_id,)
         )
@@ -222,11 +237,12 @@ class Operations:
             raise KeyError(operation_id)
         packed, items, kind, target = rows[0]
         if packed:
-            return zlib.decompress(packed), False, _unpack(items)
-        changeset, inverted, _ = self._stored(target)
-        return changeset, inverted != (kind != "redo"), _unpack(items)
+            return _Stored(Changes.unpack(packed), inverted=False, items=_unpack(items))
+        origin = self._stored(target)
+        return replace(origin, inverted=origin.inverted != (kind != "redo"))
 
-    def _apply(self, changeset: bytes, inverted: bool) -> None:
+    def _apply(self, stored: _Stored, *, inverted: bool) -> LabelPatch | None:
+        """Do changes or their inverse; what the labels are then, where that is known."""
         conflicts: list[str] = []
 
         def on_conflict(_reason: int, change: apsw.TableChange) -> int:
@@ -236,13 +252,24 @@ class Operations:
         flags = apsw.SQLITE_CHANGESETAPPLY_NOSAVEPOINT  # a fault rolls the whole operation back
         if inverted:
             flags |= apsw.SQLITE_CHANGESETAPPLY_INVERT
-        apsw.Changeset.apply(changeset, self._db.writer, conflict=on_conflict, flags=flags)
+        if stored.changes.rest:
+            apsw.Changeset.apply(
+                stored.changes.rest, self._db.writer, conflict=on_conflict, flags=flags
+            )
+        labels = stored.changes.labels
+        rows = None
+        if labels is not None:
+            unfit, rows = self._table.move(labels, inverted=inverted)
+            conflicts += [TABLE] * unfit
         if conflicts:
             where = ", ".join(sorted(set(conflicts)))
             raise ConflictError(
                 f"Later decisions changed {len(conflicts):,} of the same entries ({where}).",
                 _FIRST,
             )
+        if labels is None or rows is None:
+            return None
+        return self._table.patch(labels.after.item_id, rows)
 
     # ---- history ---------------------------------------------------------------------------
     def history(
@@ -263,7 +290,7 @@ class Operations:
         KeyError
             No such operation.
         """
-        return self._stored(operation_id)[2].copy()
+        return self._stored(operation_id).items.copy()
 
     def of_item(self, item_id: int, limit: int = 100) -> list[tuple[Operation, str]]:
         """Operations that changed an item, newest first, each with a sentence."""
@@ -289,14 +316,14 @@ class Operations:
 
     def _sentence(self, operation_id: int, item_id: int, names: dict[int, str]) -> str:
         parts = []
-        changeset, inverted, _ = self._stored(operation_id)
-        for change in apsw.Changeset.iter(changeset):
+        stored = self._stored(operation_id)
+        for change in apsw.Changeset.iter(stored.of(item_id).changeset()):
             if change.name not in PRIMARY_KEYED_BY_ITEM:
                 continue
             old, new = change.old or (), change.new or ()
             if (old or new)[0] != item_id:
                 continue
-            if inverted:
+            if stored.inverted:
                 old, new = new, old
             parts.append(_say(change.name, old, new, names))
         return "; ".join(p for p in parts if p)
@@ -305,8 +332,9 @@ class Operations:
         """Every changeset in order of commitment."""
         ids = self._db.rows("SELECT id FROM operations ORDER BY id")
         for (operation_id,) in ids:
-            changeset, inverted, _ = self._stored(operation_id)
-            yield apsw.Changeset.invert(changeset) if inverted else changeset
+            stored = self._stored(operation_id)
+            changeset = stored.changes.changeset()
+            yield apsw.Changeset.invert(changeset) if stored.inverted else changeset
 
 
 def _say(table: str, old: tuple[Any, ...], new: tuple[Any, ...], names: dict[int, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -43,9 +44,18 @@ class ProjectStore:
     path : Path
         The folder, absolute.
     id, name : str
+    cache : Path
+        Folder for what can be made again; inside the project, or elsewhere when so asked.
     """
 
-    def __init__(self, path: Path, *, read_only: bool, lock: WriterLock | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool,
+        lock: WriterLock | None,
+        caches: Path | None = None,
+    ) -> None:
         facts = _describe(path)
         self.path, self.read_only, self._lock = path, read_only, lock
         self.id, self.name = facts["id"], facts["name"]
@@ -60,13 +70,31 @@ class ProjectStore:
         self.metadata = Metadata(self._db)
         self.operations = Operations(self._db, current)
         self.arrays = Arrays(path / "arrays", self._items)
-        self.thumbs = Thumbs(path / "cache" / "thumbs.db", read_only=read_only)
+        self.cache = self._cache_in(caches)
+        self.thumbs = Thumbs(self.cache / "thumbs.db", read_only=read_only)
+
+    def _cache_in(self, caches: Path | None) -> Path:
+        """The project's own folder in `caches`, else inside the project (a disk may be gone).
+
+        Copies of a project share its id but not its later items, so the place counts as well.
+        """
+        inside = self.path / "cache"
+        if caches is None:
+            return inside
+        folder = caches / hashlib.sha256(f"{self.id} {self.path}".encode()).hexdigest()[:24]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return inside
+        return folder
 
     def _items(self) -> int:
         return int(self._db.value("SELECT count(*) FROM items"))
 
     @classmethod
-    def create(cls, path: Path, *, name: str | None = None) -> ProjectStore:
+    def create(
+        cls, path: Path, *, name: str | None = None, caches: Path | None = None
+    ) -> ProjectStore:
         """Make an empty project.
 
         Raises
@@ -96,11 +124,15 @@ class ProjectStore:
             raise UserError(
                 f"{path} cannot be made: {reason}.", "Choose a folder you may write to."
             ) from error
-        return cls.open(path)
+        return cls.open(path, caches=caches)
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False) -> ProjectStore:
+    def open(
+        cls, path: Path, *, read_only: bool = False, caches: Path | None = None
+    ) -> ProjectStore:
         """Open a project; an older format is upgraded after a backup.
+
+        `caches` is a folder for the caches of projects; None keeps them inside each project.
 
         Raises
         ------
@@ -120,7 +152,7 @@ class ProjectStore:
             )
         if read_only:
             _check_readable(path)
-            return cls(path, read_only=True, lock=None)
+            return cls(path, read_only=True, lock=None, caches=caches)
         try:
             lock = WriterLock(path / LOCK)
         except OSError as error:
@@ -130,7 +162,7 @@ class ProjectStore:
         try:
             with plain_faults(path / DATABASE):
                 _upgrade(path)
-                return cls(path, read_only=False, lock=lock)
+                return cls(path, read_only=False, lock=lock, caches=caches)
         except BaseException:
             lock.release()
             raise

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.domain.events import LabelPatch, OpChanges
-from fgvc_studio.store.changesets import TABLE
+from fgvc_studio.store.changesets import TABLE, LabelChange
 from fgvc_studio.store.columns import ascending
 from fgvc_studio.store.schema import DECISIONS
+
+_WITH_LABELS = b"L1"
 
 
 class Recording:
@@ -62,6 +66,39 @@ class Recording:
         return ascending(np.concatenate(self._items))
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an operation changed: labels as columns where possible, and a changeset of the rest."""
+
+    labels: LabelChange | None
+    rest: bytes
+
+    def __bool__(self) -> bool:
+        return self.labels is not None or bool(self.rest)
+
+    def changeset(self) -> bytes:
+        """All of it for SQLite."""
+        return self.rest + (self.labels.changeset() if self.labels is not None else b"")
+
+    def pack(self) -> bytes:
+        """As it is kept in the log; `unpack` reads it, and a plain zlib stream too."""
+        rest = zlib.compress(self.rest, 1) if self.rest or self.labels is None else b""
+        if self.labels is None:
+            return rest
+        labels = self.labels.pack()
+        return _WITH_LABELS + len(labels).to_bytes(4, "little") + labels + rest
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Changes:
+        """What `pack` wrote."""
+        if not data.startswith(_WITH_LABELS):
+            return cls(None, zlib.decompress(data))
+        start = len(_WITH_LABELS) + 4
+        end = start + int.from_bytes(data[start - 4 : start], "little")
+        rest = zlib.decompress(data[end:]) if len(data) > end else b""
+        return cls(LabelChange.unpack(data[start:end]), rest)
+
+
 class Watch:
     """Takes down what changes in the tables of decisions.
 
@@ -76,11 +113,11 @@ class Watch:
         for table in DECISIONS:
             if table != TABLE:
                 self._others.attach(table)
-        self._ready: list[bytes] = []
+        self._ready: list[LabelChange] = []
 
     @contextmanager
-    def written(self) -> Iterator[list[bytes] | None]:
-        """Labels changed inside the block are not taken down, their changeset is put in the list.
+    def written(self) -> Iterator[list[LabelChange] | None]:
+        """Labels changed inside the block are not taken down, their change is put in the list.
 
         None instead of a list where that cannot be done: then they are taken down as ever.
         """
@@ -93,20 +130,20 @@ class Watch:
         finally:
             self._labels.enabled = True
 
-    def changeset(self) -> bytes:
-        """All changes so far; empty without any."""
-        parts = [part for part in self._ready if part]
+    def changes(self) -> Changes:
+        """All changes so far."""
+        rest = b"" if self._others.is_empty else self._others.changeset()
+        if self._labels.is_empty and len(self._ready) < 2:
+            return Changes(self._ready[0] if self._ready else None, rest)
+        parts = [change.changeset() for change in self._ready]
         if not self._labels.is_empty:
             parts.append(self._labels.changeset())
-        if len(parts) > 1:  # the same items may stand in several
-            group = apsw.ChangesetBuilder()  # type: ignore[no-untyped-call]
-            for part in parts:
-                group.add(part)
-            parts = [group.output()]
-            group.close()
-        if not self._others.is_empty:
-            parts.insert(0, self._others.changeset())
-        return b"".join(parts)
+        group = apsw.ChangesetBuilder()  # type: ignore[no-untyped-call]  # items stand in several
+        for part in parts:
+            group.add(part)
+        labels = group.output()
+        group.close()
+        return Changes(None, rest + labels)
 
     def close(self) -> None:
         """Look away."""

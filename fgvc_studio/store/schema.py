@@ -1,9 +1,9 @@
 """Tables and numbered migrations.
 
 `DECISIONS` are recorded by the session extension; the other tables hold facts. In ``operations``,
-``changeset`` is a zlib stream, empty where it is that of ``target`` (redo) or its inverse;
-``items`` is one of the steps between ascending int64 ids. A label's ``operation_id`` says who, when
-and which run.
+``changeset`` is a zlib stream or, with labels as columns in front of it, what `recording.Changes`
+packs; empty where it is that of ``target`` (redo) or its inverse. ``items`` is a zlib stream of the
+steps between ascending int64 ids. A label's ``operation_id`` says who, when and which run.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.vision.backbones import Backbone
@@ -161,7 +162,7 @@ def cut(backbone: Backbone, train: str, *, pooled: bool = False) -> Split:
             f"The last stage of {backbone.name} is not known.", "Train head or all instead."
         )
     frozen = nn.Sequential(*parts[:at]).eval().requires_grad_(False)
-    rest = Rest(*parts[at:])
+    rest = Rest(*(_folded(parts[at:]) if train == "head" else parts[at:]))
     if train != "head":
         rest = copy.deepcopy(rest)
         rest.requires_grad_(True)
@@ -169,11 +170,24 @@ def cut(backbone: Backbone, train: str, *, pooled: bool = False) -> Split:
     return Split(backbone, train, frozen, rest, prefix, patch, backbone.feature_shape[0])
 
 
+def _folded(parts: list[nn.Module]) -> list[nn.Module]:
+    """The same function of a frozen chain, fixed batch-norms merged into their convolutions."""
+    made: list[nn.Module] = []
+    for part in parts:
+        if isinstance(part, nn.BatchNorm2d) and made and isinstance(made[-1], nn.Conv2d):
+            made[-1] = fuse_conv_bn_eval(made[-1], part.eval())
+            after = (getattr(part, name, None) for name in ("drop", "act"))  # timm's have both
+            made += [layer for layer in after if isinstance(layer, nn.Module)]
+        else:
+            made.append(part)
+    return [part.requires_grad_(False) for part in made if not isinstance(part, nn.Identity)]
+
+
 def laid_out(stored: Tensor) -> Tensor:
-    """Maps with the channels last in memory, which convolutions take a third less time for."""
+    """As float32; maps with the channels last in memory, which convolutions are faster with."""
     if stored.ndim != 4:
-        return stored
-    return stored.contiguous(memory_format=torch.channels_last)
+        return stored.float()
+    return stored.to(torch.float32, memory_format=torch.channels_last)
 
 
 def with_drop_path(rest: nn.Module, probability: float) -> None:

@@ -25,10 +25,9 @@ _CLASSIFIERS = ("head.", "fc.", "classifier.", "head_dist.", "last_linear.")
 def random(name: str, architecture: str) -> Backbone:
     """A timm model with random weights (seed 0)."""
     import_timm()
-    import torch
+    from fgvc_studio.vision.own_draws import OwnDraws
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with OwnDraws(0):
         model = _create(architecture)
     return _finish(name, architecture, model, RANDOM_NOTE)
 

@@ -1,4 +1,7 @@
-"""Builds the desktop program: a folder, and on Linux a Debian package and a portable archive.
+"""Builds the desktop program: a folder, and of it what the system at hand installs from.
+
+Linux: a Debian package and a portable archive. Windows: an installer (Inno Setup 6 must be there).
+macOS: a disk image with the application.
 
 Run: ``python packaging/desktop/build.py [--out build] [--quick]`` with the Python of an environment
 that holds the program, PyInstaller and a torch without CUDA; ``packaging/desktop/build.sh`` makes
@@ -23,6 +26,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 NAME = "fgvc-studio"
 MAINTAINER = "The FGVC Studio authors <fgvc-studio@localhost>"
+SYMBOLS = ("libtorch_cpu.so", "libtorch_python.so", "libllvmlite.so", "libpython3*.so.*")
 # Newer releases of Debian and Ubuntu renamed some packages.
 RENAMED = {"libglib2.0-0": "libglib2.0-0 | libglib2.0-0t64"}
 
@@ -47,11 +51,17 @@ def main() -> None:
             "--distpath", out / "dist", "--workpath", out / "work", HERE / "fgvc_studio.spec",
         ]  # fmt: skip
         step("folder", freeze, environment)
+        if sys.platform.startswith("linux"):
+            strip(folder)
     print(f"folder: {megabytes(folder):,.0f} MB in {folder}")
     if sys.platform.startswith("linux"):
         level = "-1" if args.quick else "-15"
         package(folder, icons, out, version, "1" if args.quick else "9")
         portable(out, version, level)
+    elif sys.platform == "win32":
+        installer(folder, icons, out, version)
+    elif sys.platform == "darwin":
+        disk_image(out, version)
 
 
 def step(name: str, command: list[object], environment: dict[str, str] | None = None) -> None:
@@ -67,6 +77,19 @@ def megabytes(path: Path) -> float:
         return path.stat().st_size / 1e6
     found = {(s.st_dev, s.st_ino): s.st_size for p in path.rglob("*") for s in [p.lstat()]}
     return sum(found.values()) / 1e6
+
+
+def strip(folder: Path) -> None:
+    """Take the names of local symbols out of the libraries that carry many.
+
+    Not out of all: libraries that a wheel's maker has rearranged do not survive it.
+    """
+    before = megabytes(folder)
+    for pattern in SYMBOLS:
+        for library in (folder / "_internal").rglob(pattern):
+            library = library.resolve()
+            subprocess.run(["strip", "--strip-unneeded", str(library)], check=True)
+    print(f"symbols: {before - megabytes(folder):,.0f} MB taken out")
 
 
 def package(folder: Path, icons: Path, out: Path, version: str, level: str) -> None:
@@ -140,6 +163,43 @@ def portable(out: Path, version: str, level: str) -> None:
     command = f'tar -C "{out / "dist"}" -c {NAME} | zstd -q -f -T0 {level} -o "{made}"'
     step("archive", ["bash", "-o", "pipefail", "-c", command])
     print(f"archive: {megabytes(made):,.0f} MB in {made}")
+
+
+def installer(folder: Path, icons: Path, out: Path, version: str) -> None:
+    """Make ``fgvc-studio-<version>-windows-x86_64.exe``."""
+    usual = Path(os.environ.get("PROGRAMFILES(X86)", "")) / "Inno Setup 6" / "ISCC.exe"
+    compiler = shutil.which("ISCC") or (str(usual) if usual.exists() else None)
+    if compiler is None:
+        sys.exit("Inno Setup 6 was not found: install it from jrsoftware.org, then use --keep.")
+    settings = {"Version": version, "Folder": folder, "Icon": icons / "app.ico"}
+    defines = [f"/D{name}={value}" for name, value in settings.items()]
+    step("installer", [compiler, "/Q", *defines, f"/O{out}", HERE / "windows" / f"{NAME}.iss"])
+    made = out / f"{NAME}-{version}-windows-x86_64.exe"
+    print(f"installer: {megabytes(made):,.0f} MB in {made}")
+
+
+def disk_image(out: Path, version: str) -> None:
+    """Make ``fgvc-studio-<version>-macos-<machine>.dmg``: drag the application to its place.
+
+    With ``FGVC_SIGN`` (the name of a Developer ID certificate) the application is signed first.
+    """
+    stage, made = out / "dmg", out / f"{NAME}-{version}-macos-{platform.machine()}.dmg"
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir()
+    application = stage / "FGVC Studio.app"
+    shutil.copytree(out / "dist" / application.name, application, symlinks=True)
+    (stage / "Applications").symlink_to("/Applications")
+    identity = os.environ.get("FGVC_SIGN")
+    if identity:
+        sign = ["codesign", "--deep", "--force", "--options", "runtime", "--timestamp"]
+        step("signature", [*sign, "--sign", identity, application])
+    step(
+        "disk image",
+        ["hdiutil", "create", "-ov", "-quiet", "-volname", "FGVC Studio", "-format", "ULMO",
+         "-srcfolder", stage, made],
+    )  # fmt: skip
+    shutil.rmtree(stage)
+    print(f"disk image: {megabytes(made):,.0f} MB in {made}")
 
 
 if __name__ == "__main__":

@@ -63,6 +63,9 @@ took "sample project: the whole loop on $PHOTOS photos"
 cp -r "$ROOTFS/home/anna/sample/report" "$OUT/"
 PROJECT="$(find "$ROOTFS/home/anna/sample" -maxdepth 1 -name '*.fgvc' | head -1)"
 PROJECT="${PROJECT#"$ROOTFS"}"
+for run in cmd-1 ecaml-1 st-protopnet-1 crkd-1; do
+  user fgvc-studio runs "$PROJECT" --json | grep -q "\"$run\"" || { echo "$run is missing." >&2; exit 1; }
+done
 
 started="$(date +%s%N)"
 user fgvc-studio "$PROJECT" &

@@ -443,3 +443,55 @@ def test_closing_during_a_job_asks_and_waits(window, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: not window.isVisible())
     assert "Endless" in answers[0]
     assert window.session is None
+
+
+def test_pages_are_made_when_asked_for_and_the_rest_afterwards(qtbot, project):
+    w = MainWindow(crashed=lambda trace, doing: pytest.fail(trace))
+    qtbot.addWidget(w)
+    w.resize(1280, 800)
+    w.show()
+    w.open_project(project)
+    qtbot.waitUntil(lambda: w.session is not None, timeout=20_000)
+    assert [page.command for page in w.workspaces.made()] == ["go.browse"]
+    w.actions_.run("go.history")
+    assert w.workspace is w.workspaces["go.history"]
+    assert len(w.workspaces.made()) == 2
+    qtbot.waitUntil(lambda: len(w.workspaces.made()) == len(w.workspaces), timeout=20_000)
+    assert w.workspace is w.workspaces["go.history"]
+    w.close()
+    assert not w.workspaces.made() and "go.browse" not in w.workspaces
+
+
+def test_a_grid_that_is_not_seen_leaves_the_current_item_alone(window, browse):
+    grid = window.workspaces["go.discover"].grid
+    grid.set_items(np.array([7, 8], np.int64))
+    window.selection.set_current(3)
+    grid.set_items(np.array([9], np.int64), to_top=True)
+    window.grab()  # lays hidden pages out
+    assert window.selection.current == 3
+    browse.grid.set_items(np.array([5, 6], np.int64))
+    assert window.selection.current == 6  # the one that took its place
+
+
+def test_ticks_leave_tiles_that_came_into_sight_after_the_choice(window, qtbot, monkeypatch):
+    browse = window.workspaces["go.browse"]
+    window.selection.set([20, 21, 22])
+    browse.views.gather()
+    qtbot.waitUntil(lambda: len(browse.grid.visible_ids()) == 3)
+    drawn = []
+    monkeypatch.setattr(browse.grid, "refresh_items", lambda ids: drawn.extend(ids.tolist()))
+    window.selection.clear()
+    assert {20, 21, 22} <= set(drawn)
+
+
+def test_a_name_that_is_replaced_is_said_before(window, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "fgvc_studio.gui.workspaces.browse_controller.confirm_bulk",
+        lambda _host, question, *_rest: asked.append(question) or True,
+    )
+    control = window.workspaces["go.browse"].control
+    control.label(1, np.array([1, 2, 3]))
+    control.label(2, np.array([2, 3, 4]))
+    assert "another name" not in asked[0]
+    assert "2 of them have another name now" in asked[1]

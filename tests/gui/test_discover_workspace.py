@@ -438,6 +438,8 @@ def test_probably_known_items_are_confirmed_or_denied(window, page, qtbot):
     assert page._page == "known"
     target, items = page.queue.category, page.queue.acting()
     assert len(items) == 2
+    assert len(page.queue.examples.ids) == EACH
+    assert (category(window, page.queue.examples.ids) == target).all()
     window.selection.set(items[:1])
     press(qtbot, window, Qt.Key.Key_X)
     assert len(page.queue.acting()) == 1
@@ -481,8 +483,15 @@ def test_k_means_finds_groups_as_a_job_and_both_can_be_looked_at(window, page, q
     assert window.jobs.jobs[-1].error is None
     assert window.jobs.jobs[-1].crash == ""
     qtbot.waitUntil(lambda: page.bar.discoveries.count() == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: page.comparing.dialog is not None, timeout=WAIT)
     settle(qtbot, window)
-    assert page.desk.listing.discovery.id != first
+    assert page.desk.listing.discovery.id == first, "another one is a choice"
+    dialog = page.comparing.dialog
+    assert dialog.table.rowCount() == 2
+    dialog.table.selectRow(0)
+    dialog.use.click()
+    qtbot.waitUntil(lambda: page.desk.listing.discovery.id != first, timeout=WAIT)
+    qtbot.waitUntil(lambda: page.comparing.dialog is None, timeout=WAIT)
     page.bar.discovery_chosen.emit(first)
     qtbot.waitUntil(lambda: page.desk.listing.discovery.id == first, timeout=WAIT)
 

@@ -4,12 +4,13 @@ import threading
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QPixmap, QPolygonF
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPixmap, QPolygonF
 from PySide6.QtWidgets import QApplication
 
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.selection import Selection
+from fgvc_studio.gui.widgets import map_overlay as overlay
 from fgvc_studio.gui.widgets import map_raster as mr
 from fgvc_studio.gui.widgets.map_canvas import MapCanvas
 from fgvc_studio.gui.widgets.map_tools import Drag, Tool, polygon_mask
@@ -273,3 +274,28 @@ def test_leaving_hides_the_card(scene, qtbot):
     qtbot.waitUntil(canvas.card.isVisible, timeout=2000)
     QApplication.sendEvent(canvas.surface, QEvent(QEvent.Type.Leave))
     assert not canvas.card.isVisible() and canvas.surface.hovered_id == 0
+
+
+def test_names_step_aside_from_points_and_stand_on_no_ringed_one(qtbot):
+    area, pixmap, cache = QRectF(0, 0, 400, 300), QPixmap(400, 300), overlay.NameCache()
+    cache.set_look("#ffffff", QApplication.font(), 1.0)
+
+    def placed(**points):
+        pixmap.fill()
+        painter = QPainter(pixmap)
+        names = [("Name", "#000000", 200, 150)]
+        found = overlay.draw_names(painter, names, cache, area, **points)
+        painter.end()
+        return found
+
+    def covers(room):
+        return room[0] <= 200 <= room[2] and room[1] <= 150 <= room[3]
+
+    (plain,) = placed()
+    assert covers(plain)
+    for kind in ("ringed", "others"):
+        (moved,) = placed(**{kind: np.array([[200.0, 150.0]])})
+        assert not covers(moved)
+    crowd = np.stack(np.meshgrid(np.arange(0, 400, 4), np.arange(0, 300, 4)), -1).reshape(-1, 2)
+    assert placed(ringed=crowd.astype(float)) == []
+    assert placed(others=crowd.astype(float)) == [plain]

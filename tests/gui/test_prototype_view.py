@@ -3,9 +3,17 @@
 import numpy as np
 import pytest
 
-from fgvc_studio.domain.prototypes import Contribution, Effects, Flip, Patch, Prototype, Verdict
+from fgvc_studio.domain.prototypes import (
+    Contribution,
+    Effects,
+    Flip,
+    Flips,
+    Patch,
+    Prototype,
+    Verdict,
+)
 from fgvc_studio.domain.records import Box
-from fgvc_studio.gui.models.prototype_view import Book, FlipCount, PrototypeFilter, grouped, trial
+from fgvc_studio.gui.models.prototype_view import Book, PrototypeFilter, grouped, trial
 from fgvc_studio.gui.widgets.evidence_view import strongest
 from fgvc_studio.gui.widgets.patch_pictures import close_up, cut
 from fgvc_studio.gui.widgets.picture_decode import Picture
@@ -80,12 +88,13 @@ def test_a_trial_turns_what_is_stored():
 
 
 def test_flips_are_counted_and_grouped():
-    flips = (Flip(1, 1, 2, 2), Flip(2, 1, 2, 1), Flip(3, 1, 2, 0), Flip(4, 3, 1, 2))
-    count = FlipCount.of(flips)
-    assert (count.better, count.worse, count.other, count.total) == (1, 1, 2, 4)
+    made = [Flip(1, 1, 2, 2), Flip(2, 1, 2, 1), Flip(3, 1, 2, 0), Flip(4, 3, 1, 2)]
+    flips = Flips.of(made)
+    assert list(flips) == made and flips[1] == made[1] and list(flips[1:3]) == made[1:3]
+    assert flips == Flips.of(made) and flips != Flips.of(made[:2]) and not list(Flips.of([]))
     groups = grouped(flips)
     assert [key for key, _ in groups] == [(1, 2), (3, 1)]
-    assert [f.item_id for f in groups[0][1]] == [1, 2, 3]
+    assert groups[0][1].tolist() == [1, 2, 3] and grouped(Flips.of([])) == []
     assert Effects(0.5, 0.6, ((1, 0.5, 0.2, 4), (2, 0.3, 1.0, 1)), flips, 5, "training").worst == (
         0.3, 0.2,
     )  # fmt: skip

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio import __version__
+from fgvc_studio.gui import log_file
 
 
 def report(trace: str, doing: str = "") -> str:
@@ -56,6 +57,13 @@ class CrashDialog(QDialog):
             )
         )
         words.setWordWrap(True)
+        place = QLabel(self.tr("It also stands in {file}").format(file=log_file.path()))
+        place.setProperty("role", "muted")
+        place.setWordWrap(True)
+        place.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
         text = QPlainTextEdit(self.report)
         text.setReadOnly(True)
         text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
@@ -69,7 +77,7 @@ class CrashDialog(QDialog):
         close.setDefault(False)
         self.copy.clicked.connect(self._copy)
         buttons.rejected.connect(self.reject)
-        for widget in (title, words, text, buttons):
+        for widget in (title, words, text, place, buttons):
             layout.addWidget(widget)
 
     def _copy(self) -> None:
@@ -86,6 +94,7 @@ class CrashHook(QObject):
         super().__init__()
         self._window = window
         self._open = False
+        self._dialog: CrashDialog | None = None
         self.count = 0
         self._caught.connect(self.show_report, Qt.ConnectionType.QueuedConnection)
 
@@ -98,16 +107,19 @@ class CrashHook(QObject):
 
     def show_report(self, trace: str, doing: str = "") -> None:
         """Show the dialog unless one is open already."""
+        log_file.note(trace, doing)
         if self._open:
             return
         self._open = True
         dialog = CrashDialog(trace, doing, self._window())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.finished.connect(self._closed)
+        self._dialog = dialog  # without a parent nothing else keeps it
         dialog.open()
 
     def _closed(self) -> None:
         self._open = False
+        self._dialog = None
 
     def _hook(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None

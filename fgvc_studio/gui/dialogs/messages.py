@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtWidgets import QCheckBox, QMessageBox, QWidget
 
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.gui import preferences, words
+from fgvc_studio.gui import icons, preferences, words
 
 _CONTEXT = "messages"
+_ICON = 32
 BULK_SHARE = 0.01
 BULK_LEAST = 20
 
@@ -16,7 +17,7 @@ BULK_LEAST = 20
 def show_fault(parent: QWidget, error: UserError) -> QMessageBox:
     """A sentence and a remedy; does not block. Returns the box."""
     box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Warning)
+    box.setIconPixmap(icons.icon("warning", "warning").pixmap(QSize(_ICON, _ICON)))
     box.setWindowTitle(QCoreApplication.translate(_CONTEXT, "That did not work"))
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(error.what)
@@ -38,7 +39,7 @@ def needs_asking(count: int, total: int) -> bool:
 def bulk_question(parent: QWidget, question: str, button: str) -> QMessageBox:
     """The box that asks before a large act; the act is the default, since undo exists."""
     box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Question)
+    box.setIconPixmap(icons.icon("label", "accent").pixmap(QSize(_ICON, _ICON)))
     box.setWindowTitle(QCoreApplication.translate(_CONTEXT, "Many items at once"))
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(question)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import (
     QAbstractItemModel,
@@ -34,6 +34,17 @@ _FLAGS = (
 )
 _NAME_FLAGS = _FLAGS | _FLAG.ItemIsEditable  # joined once: Qt asks for every row of a layout
 _Index = QModelIndex | QPersistentModelIndex
+
+
+class Line(NamedTuple):
+    """What is painted of a category."""
+
+    name: str
+    rank: str
+    colour: int
+    provisional: bool
+    total: int
+    done: int
 
 
 class CategoryModel(QAbstractItemModel):
@@ -182,6 +193,15 @@ class CategoryModel(QAbstractItemModel):
     def category(self, index: _Index) -> Category | None:
         """The category at an index."""
         return self._categories.get(index.internalId()) if index.isValid() else None
+
+    def line(self, index: _Index) -> Line | None:
+        """Everything that is painted at an index, in one question instead of one for each role."""
+        c = self.category(index)
+        if c is None:
+            return None
+        _, total, done = self._counts.get(c.id, (0, 0, 0))
+        colour = self._colours.get(c.id, -1)
+        return Line(self._short(c), c.rank, colour, c.provisional, total, done)
 
     def index_of(self, category_id: int, column: int = NAME) -> QModelIndex:
         """The index of a category; invalid when it is not shown."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fgvc_studio.domain.prototypes import Effects, Flip, Prototype, Verdict
+from fgvc_studio.domain.prototypes import Flips, Prototype, Verdict
 
 ORDERS = ("suspicion", "relevance", "purity", "duplicates", "category", "usage")
 STATES = ("", "open", "judged", *(str(v) for v in Verdict), "off")
@@ -138,50 +138,14 @@ class Book:
         return np.lexsort((ids, -column, np.isnan(column)))
 
 
-def since_stored(stored: Effects, tried: Effects) -> Effects:
-    """What a trial changes against the stored bans; both are given against nothing forbidden."""
-    base = {f.item_id: f.before for f in (*stored.flips, *tried.flips)}
-    truth = {f.item_id: f.truth for f in (*stored.flips, *tried.flips)}
-    before = base | {f.item_id: f.after for f in stored.flips}
-    after = base | {f.item_id: f.after for f in tried.flips}
-    flips = [Flip(i, before[i], after[i], truth[i]) for i in base if before[i] != after[i]]
-    flips.sort(key=lambda f: (f.truth == 0, f.item_id))
-    now = {c: a for c, _, a, _ in stored.per_category}
-    return replace(
-        tried,
-        accuracy_before=stored.accuracy_after,
-        per_category=tuple((c, now.get(c, b), a, n) for c, b, a, n in tried.per_category),
-        flips=tuple(flips),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class FlipCount:
-    """How many changed predictions become right, become wrong, or neither can be said."""
-
-    better: int
-    worse: int
-    other: int
-
-    @classmethod
-    def of(cls, flips: Sequence[Flip]) -> FlipCount:
-        """Count them."""
-        better = sum(1 for f in flips if f.truth and f.after == f.truth)
-        worse = sum(1 for f in flips if f.truth and f.before == f.truth)
-        return cls(better, worse, len(flips) - better - worse)
-
-    @property
-    def total(self) -> int:
-        """All."""
-        return self.better + self.worse + self.other
-
-
-def grouped(flips: Sequence[Flip]) -> list[tuple[tuple[int, int], list[Flip]]]:
-    """Flips by (before, after), the largest group first."""
-    found: dict[tuple[int, int], list[Flip]] = {}
-    for flip in flips:
-        found.setdefault((flip.before, flip.after), []).append(flip)
-    return sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+def grouped(flips: Flips) -> list[tuple[tuple[int, int], NDArray[np.int64]]]:
+    """Items by (before, after), the largest group first."""
+    pairs, group = np.unique(flips.columns[:, 1:3], axis=0, return_inverse=True)
+    order = np.argsort(group.reshape(-1), kind="stable")
+    counts = np.bincount(group.reshape(-1), minlength=len(pairs))
+    members = np.split(flips.columns[order, 0], np.cumsum(counts)[:-1]) if len(pairs) else []
+    found = [((a, b), items) for (a, b), items in zip(pairs.tolist(), members, strict=True)]
+    return sorted(found, key=lambda pair: -len(pair[1]))
 
 
 def trial(bans: Sequence[int], tried: Mapping[int, bool] | set[int]) -> list[int]:

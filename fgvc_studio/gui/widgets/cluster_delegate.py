@@ -106,7 +106,7 @@ class ClusterDelegate(QStyledItemDelegate):
             p.fontMetrics().elidedText(cluster.name, elide, upper.width()),
         )
         font.setBold(False)
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         p.setPen(QColor(t.muted))
         lower = QRect(inner.x() + 18, inner.center().y() + 1, inner.width() - 20, upper.height())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from fgvc_studio.domain.clusters import Cluster
@@ -14,6 +14,8 @@ from fgvc_studio.gui.models.cluster_model import share, state_word
 from fgvc_studio.gui.widgets.category_swatch import swatch
 from fgvc_studio.gui.widgets.command_button import CommandButton
 from fgvc_studio.gui.widgets.inspector_parts import ElidedLabel
+
+_TOP = 32
 
 
 class ClusterHeader(QFrame):
@@ -27,7 +29,7 @@ class ClusterHeader(QFrame):
         self.mark = QLabel()
         self.name = ElidedLabel()
         self.name.setProperty("role", "title")
-        self.facts = ElidedLabel()
+        self.facts = ElidedLabel(Qt.TextElideMode.ElideRight)
         self.facts.setProperty("role", "muted")
         self.everything = QPushButton()
         self.everything.setCheckable(True)
@@ -44,6 +46,7 @@ class ClusterHeader(QFrame):
         ]
         top = QHBoxLayout()
         top.setSpacing(8)
+        top.addStrut(_TOP)  # or all below would jump when something is ticked
         top.addWidget(self.mark)
         top.addWidget(self.name, 1)
         top.addWidget(self.strike)

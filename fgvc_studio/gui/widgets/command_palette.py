@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from fgvc_studio.gui import theme
 from fgvc_studio.gui.action_set import ActionSet
 from fgvc_studio.gui.actions import COMMANDS
 from fgvc_studio.gui.fuzzy import best_matches
@@ -175,7 +176,7 @@ class _RowDelegate(QStyledItemDelegate):
         if not chosen:
             painter.setPen(option.palette.color(group, QPalette.ColorRole.PlaceholderText))
         font = QFont(option.font)
-        font.setPixelSize(12)
+        font.setPixelSize(theme.px(12))
         painter.setFont(font)
         painter.drawText(rect, int(middle | Qt.AlignmentFlag.AlignRight), hint)
         painter.restore()

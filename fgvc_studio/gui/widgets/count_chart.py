@@ -142,7 +142,7 @@ class CountChart(QWidget):
             p.end()
             return
         font = self.font()
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         plot = self._plot()
         band = QColor(t.accent)

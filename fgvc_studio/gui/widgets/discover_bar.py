@@ -18,6 +18,7 @@ class DiscoverBar(QWidget):
     find_wanted = Signal()
     beside_wanted = Signal(str)
     """Group the same items by this plain method."""
+    compare_wanted = Signal()
     known_wanted = Signal()
     place_wanted = Signal()
 
@@ -39,6 +40,10 @@ class DiscoverBar(QWidget):
             self.menu.addAction(title).triggered.connect(
                 lambda _=False, k=key: self.beside_wanted.emit(k)
             )
+        self.menu.addSeparator()
+        self.menu.addAction(self.tr("All discoveries beside each other...")).triggered.connect(
+            self.compare_wanted
+        )
         self.beside.setMenu(self.menu)
         self.known = QPushButton()
         self.left = QPushButton(self.tr("Place what is left"))
@@ -70,6 +75,8 @@ class DiscoverBar(QWidget):
         for discovery in reversed(found):
             text = f"{discovery.title}, {words.when(discovery.created)}"
             self.discoveries.addItem(text, discovery.id)
+            if discovery.id == current:
+                self.discoveries.setToolTip(text)
         self.discoveries.setCurrentIndex(self.discoveries.findData(current))
         self.discoveries.blockSignals(False)
         for widget in (self.discoveries, self.beside, self.left):

@@ -44,14 +44,17 @@ class FavouritesBar(QWidget):
         row.setSpacing(4)
         row.addWidget(self.count)
         self.gather = QPushButton(self.tr("Show only these (G)"))
-        self.gather.setProperty("role", "flat")
         self.gather.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.gather.clicked.connect(self.gather_requested)
         row.addWidget(self.gather)
         self.buttons = [_Slot(i + 1, self) for i in range(SLOTS)]
+        self.hint = QLabel(self.tr("The names that you use take the keys 1 to 9 here."))
+        self.hint.setProperty("role", "muted")
+        row.addWidget(self.hint)
         for button in self.buttons:
             row.addWidget(button)
         row.addWidget(self.armed, 3)
+        row.addStretch(1)
         self._row = row
         self.set_selected(0)
         self.set_armed("")
@@ -66,6 +69,7 @@ class FavouritesBar(QWidget):
             else self.tr("None selected")
         )
         self.gather.setVisible(count > 1)
+        self._show_hint()
 
     def set_armed(self, name: str) -> None:
         """Show the label that Ctrl+D repeats."""
@@ -88,9 +92,14 @@ class FavouritesBar(QWidget):
         self._fill()
 
     def _fill(self) -> None:
+        self._show_hint()
         for button, (category, name, colour) in zip(self.buttons, self._slots, strict=True):
             self._row.setStretchFactor(button, 2 if category else 0)
             button.show_category(category, name, colour)
+
+    def _show_hint(self) -> None:
+        free = not any(category for category, _, _ in self._slots)
+        self.hint.setVisible(free and not self.gather.isVisibleTo(self))
 
 
 class _Slot(QPushButton):

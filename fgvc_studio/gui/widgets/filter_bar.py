@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QSizePolicy,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -80,13 +79,10 @@ class FilterBar(QWidget):
         self.chips.removed.connect(self._change)
         row = QHBoxLayout()
         row.setSpacing(6)
-        for widget in (self.line, self.add, self.order, self.reverse, self.count):
-            row.addWidget(widget)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 6, 8, 6)
-        column.setSpacing(6)
-        column.addLayout(row)
-        column.addWidget(self.chips)
+        for widget in (self.chips, self.line, self.add, self.order, self.reverse, self.count):
+            row.addWidget(widget, int(widget is self.line))
+        row.setContentsMargins(8, 6, 8, 6)
+        self.setLayout(row)
         self._timer = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._timer.timeout.connect(self._typed)
         self.line.textEdited.connect(self._timer.start)

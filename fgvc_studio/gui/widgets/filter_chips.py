@@ -15,6 +15,7 @@ from fgvc_studio.services.browsing import Filter
 Chip = tuple[str, Filter]
 """What it says, and the filter that is left when it is removed."""
 _LONGEST = 32
+_WIDEST, _NARROWEST = 460, 130
 
 
 def chips_of(shown: Filter, category_name: Callable[[int], str]) -> list[Chip]:
@@ -43,7 +44,10 @@ def chips_of(shown: Filter, category_name: Callable[[int], str]) -> list[Chip]:
 
 
 class ChipRow(QScrollArea):
-    """The chips and "Clear all"; hidden when there are none, scrolls sideways when many."""
+    """The chips and "Clear all"; hidden when there are none, scrolls sideways when many.
+
+    They stand in the line of the search, so that nothing below moves when one comes or goes.
+    """
 
     removed = Signal(object)
 
@@ -72,6 +76,11 @@ class ChipRow(QScrollArea):
         self.chips = [self._chip(text, left) for text, left in entries]
         for place, chip in enumerate(self.chips):
             self._row.insertWidget(place, chip)
+        for chip in self.chips:
+            chip.ensurePolished()  # before the first showing their size is that of plain buttons
+        width = sum(c.sizeHint().width() + self._row.spacing() for c in self.chips)
+        self.setMaximumWidth(min(width, _WIDEST))
+        self.setMinimumWidth(min(width, _NARROWEST))
         self.setVisible(bool(chips))
 
     def _chip(self, text: str, left: Filter) -> QPushButton:

@@ -19,10 +19,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from fgvc_studio.domain.prototypes import Effects, Flip
+from fgvc_studio.domain.prototypes import Effects, Flip, Flips
 from fgvc_studio.gui import prototype_words as say
 from fgvc_studio.gui import theme
-from fgvc_studio.gui.models.prototype_view import FlipCount, grouped
+from fgvc_studio.gui.models.prototype_view import grouped
 from fgvc_studio.gui.selection import Selection
 from fgvc_studio.gui.widgets.grid_layout import Section
 from fgvc_studio.gui.widgets.grid_paint import ColourOf, TilePainter
@@ -141,12 +141,12 @@ class FlipView(QWidget):
     ) -> None:
         super().__init__(parent)
         self._name_of, self._short_of, self._colour_of = name_of, short_of, colour_of
-        self._flips: dict[int, Flip] = {}
+        self._flips = np.empty((0, 4), np.int64)
         self.selection = Selection(self)
         self.grid = FlipGrid(self.selection, thumbnails, client="flips")
         self.grid.set_badges(self._badges)
         self.grid.set_tile_size(_TILE)
-        self.grid.setAccessibleName(self.tr("Photos whose prediction changes"))
+        self.grid.setAccessibleName(self.tr("Photos that would get another name"))
         self.grid.activated.connect(self.explain_requested)
         self.title = QLabel()
         self.title.setProperty("role", "heading")
@@ -196,18 +196,19 @@ class FlipView(QWidget):
 
     def show_effects(self, effects: Effects | None, title: str) -> None:
         """Show what changes; None: nothing is switched off or tried."""
-        flips = effects.flips if effects else ()
-        groups = grouped(flips)
-        self._flips = {f.item_id: f for f in flips}
-        ids, sections = [], []
-        for (before, after), members in groups:
+        columns = effects.flips.columns if effects else np.empty((0, 4), np.int64)
+        self._flips = columns[np.argsort(columns[:, 0])]
+        parts, sections, begin = [], [], 0
+        for (before, after), members in grouped(Flips(columns)):
             head = self.tr("{before} → {after} ({n})").format(
-                before=self._name_of(before), after=self._name_of(after), n=len(members)
+                before=self._name_of(before), after=self._name_of(after), n=f"{len(members):,}"
             )
-            sections.append(Section(len(ids), head))
-            ids += [f.item_id for f in members]
-        self.grid.set_items(np.array(ids, np.int64), sections, to_top=True)
-        self.browse.setEnabled(bool(ids))
+            sections.append(Section(begin, head))
+            parts.append(members)
+            begin += len(members)
+        ids = np.concatenate(parts) if parts else np.empty(0, np.int64)
+        self.grid.set_items(ids, sections, to_top=True)
+        self.browse.setEnabled(len(ids) > 0)
         self._side.setVisible(effects is not None)
         if effects is None:
             self.title.setText(self.tr("Nothing is switched off"))
@@ -217,8 +218,9 @@ class FlipView(QWidget):
             )
             return
         self.title.setText(title)
-        self.numbers.setText(numbers_of(effects))
-        self.grid.set_empty_text(self.tr("No photo's prediction changes."))
+        self.numbers.setText(say.capital(say.effects_words(effects)))
+        self.numbers.setToolTip(say.judged_on_tip(effects.on))
+        self.grid.set_empty_text(self.tr("No photo would get another name."))
         rows = sorted(effects.per_category, key=lambda r: (-abs(r[2] - r[1]), r[2]))
         self.changes.set_changes(
             [
@@ -240,30 +242,19 @@ class FlipView(QWidget):
 
     def _badges(self, ids: NDArray[np.int64]) -> FlipBadges:
         captions, tokens = [], []
-        for item in ids.tolist():
-            word, token = _meaning(self._flips.get(item), self)
+        at = np.searchsorted(self._flips[:, 0], ids)
+        for row in self._flips[np.minimum(at, len(self._flips) - 1)].tolist():
+            word, token = _meaning(Flip(*row), self)
             captions.append(word)
             tokens.append(token)
         return FlipBadges(captions, tokens)
 
 
-def _meaning(flip: Flip | None, view: QWidget) -> tuple[str, str]:
-    if flip is None or not flip.truth:
+def _meaning(flip: Flip, view: QWidget) -> tuple[str, str]:
+    if not flip.truth:
         return view.tr("no label"), "muted"
     if flip.after == flip.truth:
         return view.tr("becomes right"), "good"
     if flip.before == flip.truth:
         return view.tr("becomes wrong"), "danger"
     return view.tr("stays wrong"), "muted"
-
-
-def numbers_of(effects: Effects) -> str:
-    """``84.1 % → 83.3 % right on 60 validation photos; 3 predictions change: ...``."""
-    count = FlipCount.of(effects.flips)
-    words = say.effects_words(
-        say.share(effects.accuracy_before),
-        say.share(effects.accuracy_after),
-        effects.items,
-        say.judged_on(effects.on),
-    )
-    return words + " · " + say.flip_words(count.total, count.better, count.worse)

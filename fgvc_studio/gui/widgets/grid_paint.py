@@ -72,7 +72,7 @@ class TilePainter:
         self._ratio = ratio
         self._colour_of = colour_of
         self._font = QFont(font)
-        self._font.setPixelSize(12)
+        self._font.setPixelSize(theme.px(12))
         self._italic = QFont(self._font)
         self._italic.setItalic(True)
         self._metrics = QFontMetrics(self._font)
@@ -269,3 +269,22 @@ class TilePainter:
         if key not in self._badges:
             self._badges[key] = icon_pixmap(name, side, colour, self._ratio)
         return self._badges[key]
+
+
+def paint_title(p: QPainter, font: QFont, rect: QRect, title: str) -> None:
+    """Write the title of a section in bold, shortened to the room there is."""
+    bold = QFont(font)
+    bold.setBold(True)
+    p.setFont(bold)
+    p.setPen(QColor(theme.current().text))
+    text = p.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, rect.width())
+    p.drawText(rect, Qt.AlignmentFlag.AlignVCenter, text)
+
+
+def paint_band(p: QPainter, rect: QRect, colour: QColor) -> None:
+    """Draw the band that is pulled open to select."""
+    p.setPen(QPen(colour, 1))
+    veil = QColor(colour)
+    veil.setAlpha(40)
+    p.setBrush(veil)
+    p.drawRect(rect)

@@ -11,26 +11,20 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFrame,
-    QHBoxLayout,
     QLabel,
     QListWidget,
-    QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.selection import Selection
 from fgvc_studio.gui.widgets.inspector_parts import Heading
-from fgvc_studio.gui.widgets.member_grid import SectionGrid
+from fgvc_studio.gui.widgets.judge_pane import JudgePane
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 
 Ids = NDArray[np.int64]
 AUDITS = (10, 30, 59, 100)
-_TILE = 112
-_SIDE = 250
 
 
 class PageLine(QWidget):
@@ -88,7 +82,7 @@ class PageLine(QWidget):
         p.end()
 
 
-class GrowPane(QFrame):
+class GrowPane(JudgePane):
     """The view; `GrowDesk` decides what it shows."""
 
     all_match = Signal()
@@ -99,19 +93,16 @@ class GrowPane(QFrame):
     again = Signal()
     commit = Signal()
     shrink = Signal()
-    left = Signal()
     guard_changed = Signal(bool)
 
     def __init__(self, selection: Selection, thumbnails: Thumbnails) -> None:
-        super().__init__()
-        self.title = QLabel()
-        self.title.setProperty("role", "title")
+        super().__init__(
+            selection, thumbnails, client="grow", back=self.tr("Leave without writing")
+        )
         self.question = QLabel(wordWrap=True)
         self.question.setProperty("role", "heading")
         self.line = PageLine()
-        self.grid = SectionGrid(selection, thumbnails, client="grow", tile=_TILE)
         self.grid.setAccessibleName(self.tr("Candidates"))
-        self.examples = SectionGrid(selection, thumbnails, client="grow examples", tile=68)
         self.examples.setAccessibleName(self.tr("What is grown"))
         self.log = QListWidget()
         self.log.setAccessibleName(self.tr("Decisions so far"))
@@ -136,7 +127,6 @@ class GrowPane(QFrame):
         self.redraw = self._button(self.tr("Draw again"), self.again)
         self.write = self._button("", self.commit, primary=True)
         self.less = self._button(self.tr("Shrink"), self.shrink)
-        self.back = self._button(self.tr("Leave without writing"), self.left)
         self._growing = (self.yes, self.no, self.out, self.stop)
         self._auditing = (self.guard, self.sizes, self.redraw, self.less, self.write)
         self._build()
@@ -186,10 +176,6 @@ class GrowPane(QFrame):
         self.write.setEnabled(count > 0)
         self.less.setEnabled(shrinkable)
 
-    def show_examples(self, ids: Ids) -> None:
-        """Pictures of what is grown, to compare with."""
-        self.examples.show_parts([("", ids)], to_top=True)
-
     def show_log(self, lines: Sequence[str], facts: str) -> None:
         """The decisions so far, newest first."""
         self.log.clear()
@@ -197,13 +183,6 @@ class GrowPane(QFrame):
         self.facts.setText(facts)
 
     # ---- building --------------------------------------------------------------------------
-    def _button(self, text: str, signal: Signal, *, primary: bool = False) -> QPushButton:
-        button = QPushButton(text)
-        if primary:
-            button.setProperty("role", "primary")
-        button.clicked.connect(signal)
-        return button
-
     def _stage(self, live: tuple[QWidget, ...], *, enabled: bool) -> None:
         for widget in (*self._growing, *self._auditing):
             widget.setVisible(widget in live)
@@ -212,41 +191,17 @@ class GrowPane(QFrame):
         self.bound.setVisible(live is self._auditing)
 
     def _build(self) -> None:
-        side = QFrame()
-        side.setObjectName("panel")
-        side.setFixedWidth(_SIDE)
-        left = QVBoxLayout(side)
-        left.setContentsMargins(12, 8, 12, 10)
-        left.setSpacing(6)
-        left.addWidget(Heading(self.tr("Compare with")))
-        left.addWidget(self.examples, 3)
-        left.addWidget(Heading(self.tr("Decisions")))
-        left.addWidget(self.log, 2)
-        left.addWidget(self.facts)
-        head = QVBoxLayout()
-        head.setContentsMargins(14, 10, 14, 8)
-        head.setSpacing(6)
-        head.addWidget(self.title)
-        head.addWidget(self.question)
-        head.addWidget(self.line)
-        head.addWidget(self.bound)
-        head.addWidget(self.guard)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(14, 8, 14, 10)
-        foot.setSpacing(8)
-        foot.addWidget(self.back)
-        foot.addStretch(1)
-        for widget in (self.sizes, self.redraw, self.stop, self.out, self.less, self.no):
-            foot.addWidget(widget)
-        foot.addWidget(self.yes)
-        foot.addWidget(self.write)
-        right = QVBoxLayout()
-        right.setSpacing(0)
-        right.addLayout(head)
-        right.addWidget(self.grid, 1)
-        right.addLayout(foot)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(side)
-        row.addLayout(right, 1)
+        self._arrange(
+            side=[
+                (Heading(self.tr("Compare with")), 0),
+                (self.examples, 3),
+                (Heading(self.tr("Decisions")), 0),
+                (self.log, 2),
+                (self.facts, 0),
+            ],
+            head=[self.question, self.line, self.bound, self.guard],
+            answers=[
+                self.sizes, self.redraw, self.stop, self.out, self.less, self.no, self.yes,
+                self.write,
+            ],
+        )  # fmt: skip

@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio.domain.records import NameKind
-from fgvc_studio.gui import theme
+from fgvc_studio.gui import theme, words
 from fgvc_studio.gui.widgets.category_swatch import swatch
 from fgvc_studio.services.naming import LIKELY
 
@@ -165,10 +165,10 @@ class IdentifyBox(QFrame):
 
     def _create_text(self, text: str) -> str:
         if self._parent_name:
-            return self.tr("Create '{name}' under {parent}").format(
+            return self.tr("Create “{name}” under {parent}").format(
                 name=text, parent=self._parent_name
             )
-        return self.tr("Create '{name}'").format(name=text)
+        return self.tr("Create “{name}”").format(name=text)
 
     def _take(self, item: QListWidgetItem | None) -> None:
         if item is None:
@@ -246,21 +246,22 @@ class _RowDelegate(QStyledItemDelegate):
             painter.restore()
             return
         mark = swatch(index.data(_COLOUR), 12, painter.device().devicePixelRatioF())
-        painter.drawPixmap(rect.x(), rect.y() + 4, mark)
+        painter.drawPixmap(rect.x(), rect.center().y() - 6, mark)
         rect.setLeft(rect.left() + 20)
         font = option.font
-        half = rect.height() // 2
+        below = words.path(index.data(_PATH) or "")
+        below = "" if below == match.shown else below
+        if match.matched:
+            word = self.tr("syn.") if match.kind == NameKind.SYNONYM else self.tr("common name")
+            below = f"{word} {match.matched}" + (f"  ·  {below}" if below else "")
+        half = rect.height() // 2 if below else rect.height()
         upper = QRect(rect.x(), rect.y(), rect.width(), half)
         elide = Qt.TextElideMode.ElideRight
         name = painter.fontMetrics().elidedText(match.shown, elide, rect.width())
         painter.drawText(upper, Qt.AlignmentFlag.AlignVCenter, name)
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         painter.setFont(font)
         painter.setPen(QColor(muted))
-        below = index.data(_PATH)
-        if match.matched:
-            word = self.tr("syn.") if match.kind == NameKind.SYNONYM else self.tr("common name")
-            below = f"{word} {match.matched}" + (f"  ·  {below}" if below else "")
         lower = QRect(rect.x(), rect.y() + half, rect.width(), half)
         below = painter.fontMetrics().elidedText(below, elide, rect.width())
         painter.drawText(lower, Qt.AlignmentFlag.AlignVCenter, below)

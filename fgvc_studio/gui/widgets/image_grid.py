@@ -14,18 +14,18 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPalette,
-    QPen,
     QResizeEvent,
+    QShowEvent,
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from fgvc_studio.gui import theme
-from fgvc_studio.gui.selection import Selection
+from fgvc_studio.gui.selection import Selection, among
 from fgvc_studio.gui.widgets import grid_layout
 from fgvc_studio.gui.widgets.category_swatch import colour_of
 from fgvc_studio.gui.widgets.grid_input import GridInput
 from fgvc_studio.gui.widgets.grid_layout import LARGEST, MARGIN, SMALLEST, GridLayout, Section
-from fgvc_studio.gui.widgets.grid_paint import GridBadges, TilePainter
+from fgvc_studio.gui.widgets.grid_paint import GridBadges, TilePainter, paint_band, paint_title
 from fgvc_studio.gui.widgets.grid_selector import GridSelector
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 
@@ -75,7 +75,7 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         self._layout = GridLayout(0, self._tile, 400)
         self._provider: BadgeProvider = lambda ids: GridBadges.empty(len(ids))
         self._painter: TilePainter | None = None
-        self._shown_chosen: NDArray[np.int64] = np.empty(0, np.int64)
+        self._chosen_before = selection.ids
         self._shown_current = 0
         self._empty_text = self.tr("Nothing to show here")
         self._down = True
@@ -122,7 +122,8 @@ class ImageGrid(GridInput, QAbstractScrollArea):
 
         The current item stays where it is on the screen when it is still there; otherwise the
         position is kept, and the item that took the current one's place becomes current. With
-        `to_top` the view starts at the top (a new filter or order).
+        `to_top` the view starts at the top (a new filter or order). A grid that is not seen leaves
+        the current item alone: it belongs to the page in front.
         """
         current = self.selection.current
         old_index = self.selector.index_of(current)
@@ -141,13 +142,17 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         if to_top:
             bar.setValue(0)
             if index < 0:
-                self.selection.set_current(int(self._ids[0]) if len(self._ids) else 0)
+                self._take_current(0)
         elif index >= 0 and offset is not None and -self._layout.tile < offset < self._height():
             bar.setValue(self._layout.rect(index).top() - offset)
         elif index < 0:
-            place = min(max(old_index, 0), len(self._ids) - 1)
-            self.selection.set_current(int(self._ids[place]) if place >= 0 else 0)
+            self._take_current(max(old_index, 0))
         self.refresh()
+
+    def _take_current(self, place: int) -> None:
+        if self.isVisible():
+            last = len(self._ids) - 1
+            self.selection.set_current(int(self._ids[min(place, last)]) if last >= 0 else 0)
 
     def set_badges(self, provider: BadgeProvider) -> None:
         """Ask `provider` for the captions and marks of visible items at every painting."""
@@ -249,6 +254,7 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         self._layout = GridLayout(len(self._ids), self._tile, width, parts, self._caption_from)
         bar = self.verticalScrollBar()
         bar.setRange(0, max(0, self._layout.height - self._height()))
+        bar.setEnabled(bar.maximum() > 0)
         bar.setPageStep(self._height())
         bar.setSingleStep(max(20, self._layout.row_height // 4))
 
@@ -278,10 +284,10 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         self.refresh_items(np.array(ids, np.int64))
 
     def _selection_changed(self) -> None:
-        visible = self.visible_ids()
-        chosen = visible[self.selection.contains(visible)]
-        changed = np.setxor1d(chosen, self._shown_chosen)
-        self._shown_chosen = chosen
+        """Draw what is in sight and was or is selected (other items may be in sight by now)."""
+        visible, before = self.visible_ids(), self._chosen_before
+        self._chosen_before = self.selection.ids
+        changed = visible[among(visible, before) != self.selection.contains(visible)]
         self.refresh_items(np.union1d(changed, np.array([self.selection.current], np.int64)))
 
     def _current_changed(self, item_id: int) -> None:
@@ -317,6 +323,12 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.PaletteChange):
             self._painter = None
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Come to the front: the current item is one of those shown, if there are any."""
+        super().showEvent(event)
+        if len(self._ids) and self.selector.index_of(self.selection.current) < 0:
+            self._take_current(0)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Lay out anew; the first visible item stays at the top."""
         first = self._layout.nearest(QPoint(MARGIN, self.offset() + self._layout.tile // 2))
@@ -348,11 +360,14 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         p.fillRect(area, QColor(t.window))
         if not len(self._ids):
             p.setPen(QColor(t.muted))
-            p.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self._empty_text)
+            room = self.viewport().rect().adjusted(16, 16, -16, -16)
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            p.drawText(room, flags, self._empty_text)
         first, last = self._layout.visible(
             top + area.top() - _FRAME, top + area.bottom() + 1 + _FRAME
         )
-        self._paint_headers(p, top + area.top(), top + area.bottom() + 1)
+        for number, rect in self._layout.headers(top + area.top(), top + area.bottom() + 1):
+            paint_title(p, self.font(), rect.translated(0, -top), self._sections[number].title)
         ids = self._ids[first:last]
         badges = self._provider(ids) if len(ids) else GridBadges.empty(0)
         chosen = self.selection.contains(ids)
@@ -375,25 +390,6 @@ class ImageGrid(GridInput, QAbstractScrollArea):
                     p, rect, chosen=picked, ticked=picked and not follows, current=item == current
                 )
         if not self.band.isNull():
-            self._paint_band(p, top)
+            colour = self.palette().color(QPalette.ColorRole.Highlight)
+            paint_band(p, self.band.translated(0, -top), colour)
         p.end()
-
-    def _paint_headers(self, p: QPainter, top: int, bottom: int) -> None:
-        t = theme.current()
-        font = self.font()
-        font.setBold(True)
-        for number, rect in self._layout.headers(top, bottom):
-            p.setFont(font)
-            p.setPen(QColor(t.text))
-            section = self._sections[number]
-            text = p.fontMetrics().elidedText(
-                section.title, Qt.TextElideMode.ElideRight, rect.width()
-            )
-            p.drawText(rect.translated(0, -self.offset()), Qt.AlignmentFlag.AlignVCenter, text)
-
-    def _paint_band(self, p: QPainter, top: int) -> None:
-        colour = self.palette().color(QPalette.ColorRole.Highlight)
-        p.setPen(QPen(colour, 1))
-        colour.setAlpha(40)
-        p.setBrush(colour)
-        p.drawRect(self.band.translated(0, -top))

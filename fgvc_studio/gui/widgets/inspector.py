@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio.domain.records import Box, LabelSource, Mark
+from fgvc_studio.gui import words
 from fgvc_studio.gui.icons import icon
 from fgvc_studio.gui.models.inspector_data import InspectorData, Suggestion
 from fgvc_studio.gui.widgets.image_view import ImageView, Overlay
@@ -201,14 +202,19 @@ class Inspector(QWidget):
             self._show_details(data)
 
     def set_suggestions(
-        self, item_id: int, suggestions: Sequence[Suggestion], stranger: bool = False
+        self,
+        item_id: int,
+        suggestions: Sequence[Suggestion],
+        stranger: bool = False,
+        hint: str = "",
     ) -> None:
         """Show proposals, best first; ignored when another item is shown by now.
 
         A stranger looks like nothing that has a name: its proposals are not to be accepted by key.
+        `hint` says how to get proposals where there are none.
         """
         if item_id == self.item_id:
-            self._show_suggestions(suggestions, stranger)
+            self._show_suggestions(suggestions, stranger, hint)
 
     def set_neighbours(
         self, item_id: int, neighbours: NDArray[np.int64], captions: Sequence[str]
@@ -237,10 +243,14 @@ class Inspector(QWidget):
         """End the threads of this pane."""
         self.image.stop()
 
-    def _show_suggestions(self, suggestions: Sequence[Suggestion], stranger: bool = False) -> None:
+    def _show_suggestions(
+        self, suggestions: Sequence[Suggestion], stranger: bool = False, hint: str = ""
+    ) -> None:
         self.suggestions.set_suggestions(suggestions)
-        for widget in (self._suggestions_heading, self.suggestions, self.accepts):
-            widget.setVisible(bool(suggestions))
+        self.suggestions.setVisible(bool(suggestions))
+        for widget in (self._suggestions_heading, self.accepts):
+            widget.setVisible(bool(suggestions or hint))
+        self.accepts.setText(hint)
         if suggestions and stranger:
             self.accepts.setText(self.tr("Looks like nothing that has a name"))
         elif suggestions:
@@ -283,7 +293,7 @@ class Inspector(QWidget):
         if data.width:
             facts.append((self.tr("Size"), f"{data.width:,} × {data.height:,}"))
         if data.size_bytes:
-            facts.append((self.tr("Bytes"), self.locale().formattedDataSize(data.size_bytes)))
+            facts.append((self.tr("File size"), words.size(data.size_bytes)))
         if data.duplicates:
             facts.append((self.tr("Duplicates"), f"{data.duplicates:,}"))
         facts += list(data.metadata.items())

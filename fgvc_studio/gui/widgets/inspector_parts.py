@@ -31,10 +31,11 @@ class Heading(QLabel):
 
 
 class ElidedLabel(QLabel):
-    """One line that is cut in the middle when it does not fit; the tool tip has all of it."""
+    """One line that is cut (in the middle, or as said) where it does not fit; see the tool tip."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle) -> None:
         super().__init__()
+        self._mode = mode
         self._whole = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
@@ -51,8 +52,7 @@ class ElidedLabel(QLabel):
         self._cut()
 
     def _cut(self) -> None:
-        mode = Qt.TextElideMode.ElideMiddle
-        self.setText(self.fontMetrics().elidedText(self._whole, mode, self.width()))
+        self.setText(self.fontMetrics().elidedText(self._whole, self._mode, self.width()))
 
 
 class _SuggestionRow(QPushButton):
@@ -145,7 +145,7 @@ class _Neighbour(QPushButton):
             p.drawPixmap(target, picture)
         p.setPen(QColor(t.text if self.underMouse() else t.muted))
         font = self.font()
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         strip = QRect(0, square.bottom() + 2, self.width(), 18)
         text = p.fontMetrics().elidedText(self._caption, Qt.TextElideMode.ElideRight, strip.width())
@@ -207,8 +207,8 @@ class FactsTable(QWidget):
         self._grid.setColumnStretch(1, 1)
         self._pairs: list[tuple[QLabel, QLabel]] = []
 
-    def set_rows(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Show these; labels are reused."""
+    def set_rows(self, rows: Sequence[tuple[str, str]], tips: Sequence[str] = ()) -> None:
+        """Show these, a tip over each (its value without one); labels are reused."""
         while len(self._pairs) < len(rows):
             name, value = QLabel(), QLabel(wordWrap=True)
             name.setProperty("role", "muted")
@@ -226,7 +226,9 @@ class FactsTable(QWidget):
             if shown:
                 name.setText(rows[i][0])
                 value.setText(_breakable(rows[i][1]))
-                value.setToolTip(rows[i][1])
+                tip = tips[i] if i < len(tips) else ""
+                name.setToolTip(tip)
+                value.setToolTip(tip or rows[i][1])
 
 
 def _breakable(text: str) -> str:

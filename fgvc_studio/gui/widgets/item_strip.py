@@ -68,7 +68,7 @@ class _Cell(QPushButton):
             p.setPen(QPen(colour, 3))
             p.drawRect(square.adjusted(1, 1, -2, -2))
             font = self.font()
-            font.setPixelSize(11)
+            font.setPixelSize(theme.px(11))
             font.setBold(True)
             p.setFont(font)
             width = p.fontMetrics().horizontalAdvance(tile.mark) + 8
@@ -77,7 +77,7 @@ class _Cell(QPushButton):
             p.setPen(QColor(t.canvas))
             p.drawText(plate, Qt.AlignmentFlag.AlignCenter, tile.mark)
         font = self.font()
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         p.setPen(QColor(t.text if self.underMouse() else t.muted))
         strip = QRect(0, self._side + 2, self.width(), _CAPTION - 2)

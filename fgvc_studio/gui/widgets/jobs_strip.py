@@ -18,6 +18,7 @@ from fgvc_studio.gui import words
 from fgvc_studio.gui.job_thread import Job, JobQueue, JobState
 
 _SHOWN = 20
+_TITLE_WIDTH = 150
 
 
 class JobsStrip(QWidget):
@@ -35,7 +36,7 @@ class JobsStrip(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         self.bar = _bar()
-        self.bar.setFixedWidth(90)
+        self.bar.setFixedWidth(60)
         self.button = QPushButton()
         self.button.setObjectName("jobs")
         self.button.setAccessibleName(self.tr("Jobs"))
@@ -55,14 +56,14 @@ class JobsStrip(QWidget):
         self.bar.setVisible(job is not None)
         if job is None:
             failed = any(j.state is JobState.FAILED for j in self._queue.jobs[-1:])
-            self.button.setText(self.tr("Last job failed") if failed else self.tr("No jobs"))
-            self.setToolTip("")
+            self.button.setText(self.tr("Last job failed") if failed else self.tr("Jobs"))
+            self.setToolTip("" if failed else self.tr("No job is running"))
             return
         _fill_bar(self.bar, job)
         more = f" +{waiting}" if waiting else ""
         metrics = self.button.fontMetrics()
-        title = metrics.elidedText(job.title, Qt.TextElideMode.ElideRight, 190)
-        self.button.setText(f"{title}  {short_state(job)}{more}")
+        title = metrics.elidedText(job.title, Qt.TextElideMode.ElideRight, _TITLE_WIDTH)
+        self.button.setText(f"{title}  {short_state(job)}{more}".rstrip())
         self.setToolTip(f"{job.title}: {long_state(job)}")
 
     def toggle_list(self) -> None:
@@ -230,7 +231,7 @@ def short_state(job: Job) -> str:
         return tr("Stopping...")
     if job.state is JobState.PAUSED:
         return tr("paused")
-    return "..." if job.fraction is None else f"{int(100 * job.fraction)} %"
+    return "" if job.fraction is None else f"{int(100 * job.fraction)} %"
 
 
 def long_state(job: Job) -> str:

@@ -8,19 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QVBoxLayout,
-)
+from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem
 
 from fgvc_studio.gui.selection import Selection
 from fgvc_studio.gui.widgets.category_swatch import swatch
-from fgvc_studio.gui.widgets.member_grid import SectionGrid
+from fgvc_studio.gui.widgets.inspector_parts import Heading
+from fgvc_studio.gui.widgets.judge_pane import JudgePane
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 
 Ids = NDArray[np.int64]
@@ -28,15 +21,16 @@ _CATEGORY = Qt.ItemDataRole.UserRole
 _NONE: Ids = np.empty(0, np.int64)
 
 
-class KnownQueue(QFrame):
+class KnownQueue(JudgePane):
     """Categories at the left, the items that probably belong to the chosen one at the right.
 
-    Both signals carry the category and the items: those ticked, or all shown when none is.
+    `category_changed` asks for examples of a category. `accepted` and `rejected` carry the
+    category and the items: those ticked, or all shown when none is.
     """
 
     accepted = Signal(int, object)
     rejected = Signal(int, object)
-    left = Signal()
+    category_changed = Signal(int)
 
     def __init__(
         self,
@@ -44,31 +38,25 @@ class KnownQueue(QFrame):
         thumbnails: Thumbnails,
         category_name: Callable[[int], str],
     ) -> None:
-        super().__init__()
+        super().__init__(
+            selection, thumbnails, client="known", back=self.tr("Back to the clusters")
+        )
         self._selection = selection
         self._category_name = category_name
         self._queue: dict[int, Ids] = {}
-        self.title = QLabel()
-        self.title.setProperty("role", "title")
         self.text = QLabel(wordWrap=True)
         self.text.setProperty("role", "muted")
         self.list = QListWidget()
-        self.list.setObjectName("knownList")
-        self.list.setFixedWidth(250)
         self.list.setAccessibleName(self.tr("Probably known, by category"))
-        self.grid = SectionGrid(selection, thumbnails, client="known", tile=112)
+        self.like = Heading("")
+        self.examples.setAccessibleName(self.tr("Named photos of the category"))
         self.grid.set_empty_text(self.tr("Nothing left here."))
-        self.yes = QPushButton()
-        self.yes.setProperty("role", "primary")
-        self.no = QPushButton()
-        self.back = QPushButton(self.tr("Back to the clusters"))
+        self.yes = self._button("", self.accept, primary=True)
+        self.no = self._button("", self.reject)
         self._build()
         self.show_purpose(left=False)
         self.list.currentRowChanged.connect(lambda _row: self._show_category())
         selection.changed.connect(self._say)
-        self.yes.clicked.connect(self.accept)
-        self.no.clicked.connect(self.reject)
-        self.back.clicked.connect(self.left)
         self._say()
 
     def show_purpose(self, *, left: bool) -> None:
@@ -131,8 +119,10 @@ class KnownQueue(QFrame):
             self.rejected.emit(self.category, self.acting())
 
     def _show_category(self) -> None:
-        ids = self._queue.get(self.category, _NONE)
-        self.grid.show_parts([("", ids)], to_top=True)
+        category = self.category
+        self.grid.show_parts([("", self._queue.get(category, _NONE))], to_top=True)
+        self.like.setText(self._category_name(category) if category else "")
+        self.category_changed.emit(category)
         self._say()
 
     def _say(self) -> None:
@@ -154,25 +144,8 @@ class KnownQueue(QFrame):
         self.no.setText(self.tr("Not {name}: back to the pool  (X)").format(name=name))
 
     def _build(self) -> None:
-        head = QVBoxLayout()
-        head.setContentsMargins(14, 10, 14, 8)
-        head.setSpacing(4)
-        head.addWidget(self.title)
-        head.addWidget(self.text)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(14, 8, 14, 10)
-        foot.setSpacing(8)
-        foot.addWidget(self.back)
-        foot.addStretch(1)
-        foot.addWidget(self.no)
-        foot.addWidget(self.yes)
-        right = QVBoxLayout()
-        right.setSpacing(0)
-        right.addLayout(head)
-        right.addWidget(self.grid, 1)
-        right.addLayout(foot)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self.list)
-        row.addLayout(right, 1)
+        self._arrange(
+            side=[(self.list, 3), (self.like, 0), (self.examples, 2)],
+            head=[self.text],
+            answers=[self.no, self.yes],
+        )

@@ -39,6 +39,7 @@ class MapBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._usable = True
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 4)
         row.setSpacing(2)
@@ -75,6 +76,7 @@ class MapBar(QWidget):
         self.colour_by.setAccessibleName(self.tr("Colour the map by"))
         self.colour_by.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.colour_by.setMinimumContentsLength(9)
+        self.colour_by.hide()
         self.colour_by.currentIndexChanged.connect(self._colour_by_changed)
         label.setBuddy(self.colour_by)
         row.addWidget(label)
@@ -146,8 +148,14 @@ class MapBar(QWidget):
 
     def set_usable(self, on: bool) -> None:
         """Whether there is a map to work on; the space can be chosen anyway."""
+        self._usable = on
+        self._show_or_hide()
         for widget in (self._label, self.colour_by, *(button for button, _ in self._buttons)):
             widget.setEnabled(on)
+
+    def _show_or_hide(self) -> None:
+        """Without a map and without a choice of spaces there is nothing to do here."""
+        self.setVisible(self._usable or len(self._spaces.actions()) > 1)
 
     def set_tool(self, tool: Tool) -> None:
         """Show which tool is in use."""
@@ -160,6 +168,7 @@ class MapBar(QWidget):
         for k, title in options:
             self.colour_by.addItem(title, k)
         self.colour_by.setCurrentIndex(max(0, self.colour_by.findData(key)))
+        self.colour_by.setVisible(bool(options))
         self.colour_by.blockSignals(False)
 
     def set_spaces(self, names: Sequence[str], chosen: str) -> None:
@@ -172,6 +181,7 @@ class MapBar(QWidget):
         self.space.setText(chosen)
         self.space.setAccessibleDescription(chosen)
         self.space.setVisible(len(names) > 1)
+        self._show_or_hide()
 
     def _colour_by_changed(self, index: int) -> None:
         if index >= 0:

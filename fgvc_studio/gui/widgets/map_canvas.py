@@ -237,25 +237,25 @@ class MapCanvas(QWidget):
             self.surface.names = {}
             return
         own = palette.categorical(max(len(self._rows), 1), dark=tokens.dark)
-        entries, colours = [], []
-        for i, (code, name, colour, count) in enumerate(self._rows):
-            c = QColor(*(int(v) for v in own[i])) if colour is None else QColor(colour)
-            entries.append(Entry(int(code), name, c, int(count)))
-            colours.append((c.red(), c.green(), c.blue()))
+        entries = [
+            Entry(int(code), name, colour or QColor(*own[i].tolist()), int(count))
+            for i, (code, name, colour, count) in enumerate(self._rows)
+        ]
         codes = np.array([e.code for e in entries], np.int64)
-        self._set_table(codes, np.array(colours, np.uint8).reshape(-1, 3))
+        bits = np.array([e.colour.rgb() for e in entries], np.uint32)
+        self._set_table(codes, np.stack([bits >> s & 255 for s in (16, 8, 0)], -1))
         self.surface.names = {e.code: e.name for e in entries if e.code >= 0}
         self.legend.show_entries(self._title, entries)
         self._refresh_focus()
 
-    def _set_table(self, codes: NDArray, colours: NDArray[np.uint8]) -> None:
+    def _set_table(self, codes: NDArray, colours: NDArray[np.integer]) -> None:
         top = int(codes.max(initial=0))
         if self.points is not None:
             top = max(top, int(self.points.codes.max(initial=0)) - 1)
         table = np.empty((top + 2, 3), np.uint8)
         table[:] = palette.rgb_of(theme.current().unlabelled)
         known = codes >= 0
-        table[codes[known] + 1] = colours[known]
+        table[codes[known] + 1] = colours.astype(np.uint8)[known]
         self.surface.set_colours(table)
 
     def toggle_focus(self, code: int) -> None:

@@ -37,6 +37,8 @@ class Gestures(QObject):
 
     clicked = Signal("qlonglong")
     cleared = Signal()
+    escaped = Signal()
+    """Esc was pressed and there was nothing to leave here."""
     selected = Signal()
     """Items were selected by a box or a lasso."""
 
@@ -248,7 +250,7 @@ class Gestures(QObject):
         elif self.tool is not Tool.SELECT:
             self.set_tool(Tool.SELECT)
         else:
-            return False
+            self.escaped.emit()
         return True
 
     def _hold_space(self, on: bool) -> None:

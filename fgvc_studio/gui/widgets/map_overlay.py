@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap, QPolygonF
 
@@ -13,27 +15,40 @@ _HALO = 2
 _AROUND = range(-_HALO, _HALO + 1)
 _HALO_STEPS = [(i, j) for i in _AROUND for j in _AROUND if i * i + j * j <= 5]
 _MAX_TEXT = 28
+_STEPS_ASIDE = (0, -0.8, 0.8, -1.4, 1.4, -2, 2, -3, 3)
+_NEAR_STEPS = 5
+_DOT = 3
+Room = tuple[float, float, float, float]
+"""Left, top, right and bottom."""
+_NOWHERE: NDArray[np.floating] = np.empty((0, 2))
 
 
 class NameCache:
     """Names rendered once with their halo; painting one is then a blit."""
 
     def __init__(self) -> None:
-        self._pixmaps: dict[tuple[str, str, float], QPixmap] = {}
+        self._names: dict[tuple[str, str], tuple[QPixmap, float, float]] = {}
         self._key: tuple[str, str, float] | None = None
+        self._halo, self._font, self._ratio = "", QFont(), 1.0
 
-    def pixmap(self, text: str, ink: str, halo: str, font: QFont, ratio: float) -> QPixmap:
-        """`text` in `ink` with a halo, for a device pixel ratio."""
-        if len(text) > _MAX_TEXT:
-            text = text[: _MAX_TEXT - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
-        setting = (halo, font.toString(), ratio)
-        if setting != self._key or len(self._pixmaps) > 2000:
-            self._pixmaps.clear()
-            self._key = setting
-        found = self._pixmaps.get((text, ink, ratio))
+    def set_look(self, halo: str, font: QFont, ratio: float) -> None:
+        """Colour of the halo, font and device pixel ratio of what is asked for from now on."""
+        key = (halo, font.toString(), ratio)
+        if key != self._key or len(self._names) > 2000:
+            self._names.clear()
+            self._key = key
+            self._halo, self._font, self._ratio = halo, QFont(font), ratio
+
+    def name(self, text: str, ink: str) -> tuple[QPixmap, float, float]:
+        """`text` in `ink` with a halo, its width and its height."""
+        found = self._names.get((text, ink))
         if found is None:
-            found = _render(text, ink, halo, font, ratio)
-            self._pixmaps[text, ink, ratio] = found
+            shown = text
+            if len(text) > _MAX_TEXT:
+                shown = text[: _MAX_TEXT - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+            pixmap = _render(shown, ink, self._halo, self._font, self._ratio)
+            size = pixmap.deviceIndependentSize()
+            found = self._names[text, ink] = (pixmap, size.width(), size.height())
         return found
 
 
@@ -60,37 +75,80 @@ def _render(text: str, ink: str, halo: str, font: QFont, ratio: float) -> QPixma
 
 def draw_names(
     painter: QPainter,
-    names: Sequence[tuple[str, str, float, float]],
+    names: Iterable[tuple[str, str, float, float]],
     cache: NameCache,
-    theme: Theme,
-    font: QFont,
     area: QRectF,
-    ratio: float,
     limit: int = 60,
-) -> list[QRectF]:
+    ringed: NDArray[np.floating] = _NOWHERE,
+    others: NDArray[np.floating] = _NOWHERE,
+) -> list[Room]:
     """Paint (name, colour, x, y), most important first, leaving out what would overlap.
+
+    Plain numbers instead of rectangles of Qt: this runs for some hundred names in each frame.
+
+    Parameters
+    ----------
+    ringed, others : ndarray (n, 2), optional
+        Points of the screen: a name steps aside from them, and stands on no ringed one.
 
     Returns
     -------
-    list of QRectF
-        Where names were painted.
+    list of tuple
+        Left, top, right and bottom of the room that each painted name took.
     """
-    taken: list[QRectF] = []
+    x0, y0, x1, y1 = area.left(), area.top(), area.right(), area.bottom()
+    taken: list[Room] = []
     for text, ink, x, y in names:
         if len(taken) >= limit:
             break
-        if not text or not area.contains(x, y):
+        if not text or not (x0 <= x <= x1 and y0 <= y <= y1):
             continue
-        pixmap = cache.pixmap(text, ink, theme.canvas, font, ratio)
-        size = pixmap.deviceIndependentSize()
-        box = QRectF(x - size.width() / 2, y - size.height() / 2, size.width(), size.height())
-        box.moveLeft(min(max(box.left(), area.left() + 2), area.right() - box.width() - 2))
-        box.moveTop(min(max(box.top(), area.top() + 2), area.bottom() - box.height() - 2))
-        if any(box.intersects(other) for other in taken):
-            continue
-        taken.append(box.adjusted(-4, -1, 4, 1))
-        painter.drawPixmap(box.topLeft(), pixmap)
+        pixmap, width, height = cache.name(text, ink)
+        left = min(max(x - width / 2, x0 + 2), x1 - width - 2)
+        top = min(max(y - height / 2, y0 + 2), y1 - height - 2)
+        box = (left, top, left + width, top + height)
+        free = _free_place(box, (y0, y1), taken, ringed, others)
+        if free is not None:
+            left, top, right, bottom = free
+            taken.append((left - 4, top - 1, right + 4, bottom + 1))
+            painter.drawPixmap(QPointF(left, top), pixmap)
     return taken
+
+
+def _free_place(
+    box: Room,
+    rows: tuple[float, float],
+    taken: Sequence[Room],
+    ringed: NDArray[np.floating],
+    others: NDArray[np.floating],
+) -> Room | None:
+    """The box or its nearest place above or below that covers no point, at least no ringed one."""
+    if not len(ringed) and not len(others):
+        return None if _meets(box, taken) else box
+    left, top, right, bottom = box
+    height, second = bottom - top, None
+    for number, steps in enumerate(_STEPS_ASIDE):
+        y = top + steps * height
+        place = (left, y, right, y + height)
+        if y < rows[0] or y + height > rows[1] or _meets(place, taken) or _holds(place, ringed):
+            continue
+        if number < _NEAR_STEPS and not _holds(place, others):
+            return place
+        second = second or place
+    return second
+
+
+def _meets(box: Room, taken: Sequence[Room]) -> bool:
+    left, top, right, bottom = box
+    return any(left < c and a < right and top < d and b < bottom for a, b, c, d in taken)
+
+
+def _holds(box: Room, points: NDArray[np.floating]) -> bool:
+    """Whether any of the points lies in the box, or nearly."""
+    left, top, right, bottom = box
+    across = (points[:, 0] > left - _DOT) & (points[:, 0] < right + _DOT)
+    down = (points[:, 1] > top - _DOT) & (points[:, 1] < bottom + _DOT)
+    return bool((across & down).any())
 
 
 def draw_area(painter: QPainter, polygon: QPolygonF, theme: Theme, *, removing: bool) -> None:

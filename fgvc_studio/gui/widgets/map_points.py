@@ -84,7 +84,8 @@ class MapPoints:
         """Take codes (N,) by row; negative means none."""
         if len(codes) != len(self.item_ids):
             raise ValueError(f"{len(codes)} codes for {len(self.item_ids)} points")
-        self.codes = np.maximum(np.asarray(codes, np.int32), NO_CODE)[self.index.rows] + 1
+        self.codes = np.maximum(np.asarray(codes, np.int32), NO_CODE)[self.index.rows]
+        self.codes += 1
         self._refresh_layers()
 
     def set_visible(self, ids: NDArray[np.int64] | None) -> None:
@@ -103,11 +104,8 @@ class MapPoints:
         self._refresh_layers()
 
     def _refresh_layers(self) -> None:
-        layer = np.full(len(self), mr.NORMAL, np.uint8)
-        if self.focus:
-            layer[~self._has(self.focus)] = mr.MUTED
-        else:
-            layer[self.codes == 0] = mr.MUTED
+        coloured = self._has(self.focus) if self.focus else self.codes != 0
+        layer = np.where(coloured, np.uint8(mr.NORMAL), np.uint8(mr.MUTED))
         if self.isolated:
             layer[~self._has(self.isolated)] = mr.HIDDEN
         if self.filtered:

@@ -22,6 +22,8 @@ TRANSITION_MS = 420
 LOCATE_MS = 280
 PULSE_MS = 1600
 _NAME_SHARE = 0.004
+_FEW = 2_000
+"""Points that names step aside from, ringed ones or all."""
 
 
 class MapSurface(QWidget):
@@ -310,12 +312,36 @@ class MapSurface(QWidget):
     def _paint_names(self, painter: QPainter, area: QRectF) -> None:
         tokens = theme.current()
         font = self.font()
-        font.setPixelSize(12)
+        font.setPixelSize(theme.px(12))
         font.setBold(True)
-        names = []
-        for code, x, y in self._anchors:
-            names.append((self.names.get(code, ""), tokens.text, *self.state.to_screen(x, y)))
-        overlay.draw_names(painter, names, self._cache, tokens, font, area, self._ratio)
+        self._cache.set_look(tokens.canvas, font, self._ratio)
+        x0, y0, scale = self.state.x, self.state.y, self.state.scale
+        across, down = self.state.width / 2, self.state.height / 2
+        names = (
+            (self.names.get(c, ""), tokens.text, across + (x - x0) * scale, down - (y - y0) * scale)
+            for c, x, y in self._anchors
+        )
+        p = self.points
+        few = p is not None and len(p.index.x) <= _FEW
+        overlay.draw_names(
+            painter,
+            names,
+            self._cache,
+            area,
+            ringed=self._on_screen(p.top if p is not None and len(p.top) <= _FEW else ()),
+            others=self._on_screen(slice(None) if few else ()),
+        )
+
+    def _on_screen(self, positions: NDArray[np.int32] | slice | tuple[()]) -> NDArray[np.float64]:
+        """Where points are on the screen, (n, 2)."""
+        p = self.points
+        if p is None or isinstance(positions, tuple):
+            return np.empty((0, 2))
+        s, x, y = self.state.scale, p.index.x[positions], p.index.y[positions]
+        return np.stack(
+            [self.width() / 2 + (x - self.state.x) * s, self.height() / 2 - (y - self.state.y) * s],
+            1,
+        )
 
     def _paint_pulse(self, painter: QPainter) -> None:
         at = self.place_of(self._pulse_id) if self._pulse_id else None

@@ -78,7 +78,7 @@ class _Picture(QPushButton):
             p.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             p.drawPixmap(target, found)
         font = self.font()
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         p.setPen(QColor(t.muted))
         strip = QRect(0, area.bottom() + 2, self.width(), 18)

@@ -82,7 +82,7 @@ class PairRow(QPushButton):
         p.setFont(font)
         p.drawText(area, Qt.AlignmentFlag.AlignLeft, signed(c.product))
         font.setBold(False)
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         p.setPen(QColor(t.muted))
         sum_ = f"{c.score:.2f} × {c.weight:.2f}"

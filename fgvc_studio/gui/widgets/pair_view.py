@@ -86,7 +86,7 @@ class TellApartRow(QPushButton):
             target.moveCenter(place.center())
             p.drawPixmap(target, picture)
         font = p.font()
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         left, right = place.right() + 10, self.width() - 48
         p.setPen(QColor(t.muted))

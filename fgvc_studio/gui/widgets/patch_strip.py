@@ -79,7 +79,7 @@ class PatchButton(QPushButton):
             p.setPen(QPen(QColor(t.accent), 2))
             p.drawRect(square.adjusted(1, 1, -1, -1))
         font = self.font()
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         p.setPen(QColor(t.text if self.underMouse() else t.muted))
         strip = QRect(0, self._side + 2, self._side, _CAPTION - 2)

@@ -216,7 +216,7 @@ class TwoHistograms(QWidget):
         t = theme.current()
         p = QPainter(self)
         font = p.font()
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         area = QRectF(0, 18, self.width(), self.height() - 34)
         p.setPen(QColor(t.border))

@@ -18,6 +18,8 @@ Outline = NDArray[np.floating]
 
 VERDICT_ICONS = ("", "check", "background", "duplicate", "wrong-part", "uncertain")
 _METER = 34
+_OUTLINE_BYTES = 24 << 20
+"""Contours that are kept as they were drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,11 @@ class PrototypePainter(TilePainter):
             "forbid": t.danger,
         }
         self._small = QFont(self._font)
-        self._small.setPixelSize(11)
+        self._small.setPixelSize(theme.px(11))
         self._small_metrics = QFontMetrics(self._small)
         self._pills: dict[tuple[str, int], QPixmap] = {}
+        self._drawn: dict[tuple[int, float, float], tuple[Outline, QPointF, QPixmap]] = {}
+        self._drawn_bytes = 0
         self._words = {
             True: QCoreApplication.translate("PrototypePainter", "support"),
             False: QCoreApplication.translate("PrototypePainter", "trivial"),
@@ -145,18 +149,36 @@ class PrototypePainter(TilePainter):
         )
 
     def _outline(self, p: QPainter, area: QRectF, outline: Outline) -> None:
-        corners = QPolygonF(
-            [
-                QPointF(area.x() + x * area.width(), area.y() + y * area.height())
-                for x, y in outline.tolist()
-            ]
-        )
+        """Draw a contour; it is kept as drawn, since a tile is painted bit by bit in scrolling."""
+        key = (id(outline), area.width(), area.height())
+        kept = self._drawn.pop(key, None)
+        if kept is None:
+            kept = outline, *self._drawn_outline(area, outline)
+            self._drawn_bytes += _bytes_of(kept[2])
+            while self._drawn_bytes > _OUTLINE_BYTES and self._drawn:
+                self._drawn_bytes -= _bytes_of(self._drawn.pop(next(iter(self._drawn)))[2])
+        self._drawn[key] = kept  # the newest last; it keeps the array, so that its id stays
+        p.drawPixmap(area.topLeft() + kept[1], kept[2])
+
+    def _drawn_outline(self, area: QRectF, outline: Outline) -> tuple[QPointF, QPixmap]:
+        """Where in a picture's area a contour begins, and the contour."""
+        # the same part of a pixel as where it will lie
+        shift = area.topLeft() - QPointF(area.topLeft().toPoint())
+        places = outline * (area.width(), area.height()) + (shift.x(), shift.y())
+        corners = QPolygonF([QPointF(x, y) for x, y in places.tolist()])
+        box = corners.boundingRect().adjusted(-3, -3, 3, 3).toAlignedRect()
+        pixmap = QPixmap(box.size() * self._ratio)
+        pixmap.setDevicePixelRatio(self._ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        p = QPainter(pixmap)
+        p.translate(-QPointF(box.topLeft()))
         p.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         p.setBrush(Qt.BrushStyle.NoBrush)
         for pen in self._line:
             p.setPen(pen)
             p.drawPolygon(corners)
-        p.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        p.end()
+        return QPointF(box.topLeft()) - shift, pixmap
 
     def _pill(self, p: QPainter, at: QPointF, text: str, ground: QColor, ink: QColor) -> None:
         key = (text, ground.rgba())
@@ -185,6 +207,10 @@ class PrototypePainter(TilePainter):
     @staticmethod
     def _veil_text() -> QColor:
         return QColor(theme.current().window)
+
+
+def _bytes_of(pixmap: QPixmap) -> int:
+    return 4 * pixmap.width() * pixmap.height()
 
 
 def inside(square: QRect, aspect: float) -> QRectF:

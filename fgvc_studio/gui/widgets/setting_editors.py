@@ -11,10 +11,9 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QWidget
 
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.methods.config import FormField
+from fgvc_studio.methods.config import AUTOMATIC, FormField
 
 _WIDTH = 132
-AUTOMATIC = -1.0
 
 
 class Choices(QComboBox):
@@ -102,8 +101,7 @@ class Number(SettingEditor):
 
     def __init__(self, field: FormField, parent: QWidget | None = None) -> None:
         super().__init__(field, parent)
-        about = field.parameter
-        self.automatic = field.kind == "float" and about.low == AUTOMATIC
+        self.automatic = field.kind == "float" and field.parameter.low == AUTOMATIC
         self.line = QLineEdit()
         self.line.setFixedWidth(_WIDTH)
         self.line.setAccessibleName(field.title)
@@ -111,9 +109,9 @@ class Number(SettingEditor):
             self.line.setPlaceholderText(self.tr("automatic"))
         self.line.textEdited.connect(lambda _text: self.edited.emit())
         self._row.addWidget(self.line)
-        unit = QLabel(about.unit)
+        unit = QLabel(field.unit)
         unit.setProperty("role", "muted")
-        unit.setVisible(bool(about.unit))
+        unit.setVisible(bool(field.unit))
         self._row.addWidget(unit)
         self._row.addStretch(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from fgvc_studio.domain.errors import UserError
+from fgvc_studio.gui import words
 from fgvc_studio.gui.icons import icon
 from fgvc_studio.gui.widgets.setting_editors import (
     Number,
@@ -21,7 +21,6 @@ from fgvc_studio.gui.widgets.setting_editors import (
 )
 from fgvc_studio.methods.config import FormField, changed, form
 
-_GREEK = {"lambda": "λ", "mu": "μ", "tau": "τ", "alpha": "α", "beta": "β", "gamma": "γ"}
 PROMINENT = "colour_matters"
 """The setting that stands first, in a frame of its own, where a method has it."""
 
@@ -37,8 +36,8 @@ class _Row(QWidget):
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(1)
         grid.setColumnStretch(0, 1)
-        symbol = "".join(_GREEK.get(w, w) for w in re.split(r"(_|\W)", field.parameter.symbol))
-        self.title = QLabel(title + (f"  ({symbol})" if symbol else ""))
+        symbol = words.symbol(field.parameter.symbol)
+        self.title = QLabel(title)
         self.title.setBuddy(editor.findChild(QWidget))
         self.title.setTextFormat(Qt.TextFormat.PlainText)
         told = " ".join(filter(None, [field.parameter.help, _bracketed(range_words(field))]))
@@ -76,8 +75,8 @@ class SettingsForm(QWidget):
 
     Parameters
     ----------
-    titles, choices : mapping
-        What stands for the name of a setting and for a choice; the name itself otherwise.
+    choices : mapping
+        What stands for a choice; the choice itself otherwise.
 
     `edited` carries the name of the setting that the user changed.
     """
@@ -86,12 +85,11 @@ class SettingsForm(QWidget):
 
     def __init__(
         self,
-        titles: Mapping[str, str],
         choices: Mapping[str, str],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._titles, self._choices = titles, choices
+        self._choices = choices
         self._config: Any = None
         self._touched: set[str] = set()
         self._rows: dict[str, _Row] = {}
@@ -172,8 +170,7 @@ class SettingsForm(QWidget):
     # ---- parts -----------------------------------------------------------------------------
     def _row(self, field: FormField) -> _Row:
         editor = editor_of(field, self._choices)
-        title = self._titles.get(field.name, field.title)
-        row = _Row(field, editor, title)
+        row = _Row(field, editor, self.tr(field.title))
         self._rows[field.name] = row
         editor.edited.connect(lambda name=field.name: self._edited(name))
         row.back.clicked.connect(lambda _=False, name=field.name: self._reset(name))

@@ -8,6 +8,9 @@ from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
 from fgvc_studio.gui import words
 
+_HEIGHT = 34
+"""Room for a message with its button."""
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -42,6 +45,7 @@ class StatusLine(QStatusBar):
         self.addWidget(self.label, 1)
         self.addPermanentWidget(self.space)
         self.setContentsMargins(8, 0, 8, 0)
+        self.setMinimumHeight(_HEIGHT)
 
     def show_status(self, status: Status | None) -> None:
         """Show `status`; None for no project."""
@@ -63,7 +67,12 @@ class StatusLine(QStatusBar):
             parts.append(self.tr("read only"))
         elif status.saved:
             parts.append(self.tr("saved {time}").format(time=words.clock(status.saved)))
+        else:
+            parts.append(self.tr("everything saved"))
         self.label.setText("   |   ".join(parts))
+        self.label.setToolTip(
+            "" if status.read_only else self.tr("Every decision is saved the moment it is made.")
+        )
         self.space.setText(
             self.tr("space {name}").format(name=status.space)
             if status.space

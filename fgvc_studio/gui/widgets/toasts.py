@@ -1,17 +1,18 @@
-"""Short messages at the lower edge of the window, with a button ("Undo")."""
+"""Short messages in the line below the work, with a button ("Undo"); they cover no photo."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 _MAX = 3
-_MARGIN = 12
+_MARGIN = 6
 _SECONDS = 8.0
-_WIDTH = 560
+_WIDTH = 640
+_LOWEST = 30
 
 
 class Toast(QFrame):
@@ -33,10 +34,9 @@ class Toast(QFrame):
         self._act = act
         self.button: QPushButton | None = None
         row = QHBoxLayout(self)
-        row.setContentsMargins(14, 8, 8, 8)
-        row.setSpacing(10)
+        row.setContentsMargins(12, 2, 4, 2)
+        row.setSpacing(8)
         self.label = QLabel(text)
-        self.label.setWordWrap(len(text) > 60)
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         row.addWidget(self.label, 1)
         if act:
@@ -51,6 +51,8 @@ class Toast(QFrame):
         close.setToolTip(self.tr("Dismiss"))
         close.clicked.connect(self.dismiss)
         row.addWidget(close)
+        row.activate()
+        self.label.setWordWrap(self.sizeHint().width() > _WIDTH)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(int(1000 * _SECONDS))
@@ -92,20 +94,29 @@ class Toast(QFrame):
 
 
 class ToastStack(QWidget):
-    """Up to three messages over `host`, the newest lowest; an older one gives way."""
+    """Keeps up to three messages and shows the newest, in the status line of `host`.
 
-    def __init__(self, host: QWidget, lift: int = 78) -> None:
+    Whoever names photos must see them: a message takes the right end of the line below the work. A
+    long one grows upwards. What is behind the newest comes back when that one is dismissed.
+    """
+
+    def __init__(self, host: QWidget, line: QWidget | None = None) -> None:
         super().__init__(host)
         self.setObjectName("toasts")
         self._host = host
-        self._lift = lift
+        self._line = line
         self._toasts: list[Toast] = []
         self.setAttribute(Qt.WidgetAttribute.WA_NoMousePropagation)
         self.hide()
 
+    def stand_on(self, line: QWidget) -> None:
+        """Take the right end of `line` (the status line)."""
+        self._line = line
+        self.place()
+
     @property
     def toasts(self) -> list[Toast]:
-        """Messages shown now, oldest first."""
+        """Messages that are there, oldest first; the last one is in sight."""
         return list(self._toasts)
 
     def show_message(
@@ -120,7 +131,6 @@ class ToastStack(QWidget):
             self._toasts[0].dismiss()
         toast = Toast(self, text, button, act, tone)
         self._toasts.append(toast)
-        toast.show()
         self.place()
         QAccessible.updateAccessibility(QAccessibleEvent(toast, QAccessible.Event.Alert))
         return toast
@@ -147,21 +157,23 @@ class ToastStack(QWidget):
             self.place()
 
     def place(self) -> None:
-        """Keep to the lower edge of the host; call when its size changed."""
+        """Keep to the line; call when the size of the host changed."""
         if not self._toasts:
             self.hide()
             return
-        width = min(_WIDTH, self._host.width() - 2 * _MARGIN)
-        y = 0
-        for toast in self._toasts:
-            height = max(toast.sizeHint().height(), toast.heightForWidth(width), 40)
-            toast.setGeometry(0, y, width, height)
-            y += height + 8
-        size = QSize(width, y - 8)
-        left = (self._host.width() - width) // 2
-        self.setGeometry(
-            left, self._host.height() - size.height() - self._lift, width, size.height()
-        )
-        self.move(QPoint(left, max(0, self.y())))
+        toast = self._toasts[-1]
+        for other in self._toasts[:-1]:
+            other.hide()
+        width = min(_WIDTH, self._host.width() - 2 * _MARGIN, toast.sizeHint().width())
+        if toast.label.wordWrap():
+            width = min(_WIDTH, self._host.width() - 2 * _MARGIN)
+        line = self._line.height() if self._line else _LOWEST
+        height = max(toast.heightForWidth(width), min(_LOWEST, line - 2))
+        toast.setGeometry(0, 0, width, height)
+        lift = max(1, (line - _LOWEST) // 2) if self._line else _MARGIN
+        left = self._host.width() - width - _MARGIN
+        top = self._host.height() - height - lift
+        self.setGeometry(left, max(0, top), width, height)
+        toast.show()
         self.show()
         self.raise_()

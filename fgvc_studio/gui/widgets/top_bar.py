@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QToolButton, 
 
 from fgvc_studio.gui.widgets.jobs_strip import JobsStrip
 
+_LEAST = 44
+
 
 class TopBar(QFrame):
     """A slot for the workspace's own widget at the left, jobs and help at the right."""
@@ -29,7 +31,13 @@ class TopBar(QFrame):
         row.addWidget(self._slot, 1)
         row.addWidget(jobs)
         row.addWidget(self.help)
-        self.setMinimumHeight(44)
+        self.setMinimumHeight(_LEAST)
+
+    def take(self, widget: QWidget) -> None:
+        """Give `widget` a place between the workspace's own and the jobs."""
+        row = self.layout()
+        assert isinstance(row, QHBoxLayout)
+        row.insertWidget(1, widget)
 
     def show_widget(self, widget: QWidget | None) -> None:
         """Put the workspace's widget into the slot; None empties it."""
@@ -38,6 +46,8 @@ class TopBar(QFrame):
             return
         if self._slot.indexOf(widget) < 0:
             self._slot.addWidget(widget)
+            # A tall page would press the bar, and all below would jump from page to page.
+            self.setMinimumHeight(max(_LEAST, self.sizeHint().height()))
         self._slot.setCurrentWidget(widget)
 
     def remove_widget(self, widget: QWidget) -> None:

@@ -59,7 +59,7 @@ class KeyButton(QPushButton):
         t = theme.current()
         p = QPainter(self)
         font = self.font()
-        font.setPixelSize(11)
+        font.setPixelSize(theme.px(11))
         p.setFont(font)
         p.setPen(QColor(t.on_accent if self.isChecked() else t.muted))
         area = QRect(0, 0, self.width() - 9, self.height())

@@ -57,7 +57,7 @@ class Context:
 
 
 class Workspace(QWidget):
-    """A page of the main window; made when a project opens, deleted when it closes."""
+    """A page of the main window; made when it is first needed, deleted when it closes."""
 
     command = ""
     """Id of the command that goes here."""

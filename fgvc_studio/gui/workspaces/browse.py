@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from fgvc_studio.domain.events import ItemsAdded, OpChanges
 from fgvc_studio.domain.records import Mark
-from fgvc_studio.gui import preferences
+from fgvc_studio.gui import preferences, words
 from fgvc_studio.gui.dialogs.bulk_suggestions import accept_in_bulk
 from fgvc_studio.gui.dialogs.viewer import MOST, Viewer
 from fgvc_studio.gui.task_pool import Ticket
@@ -134,7 +134,7 @@ class BrowseWorkspace(Workspace):
         catalogue = self.context.studio.catalogue
         return [
             Entry(
-                catalogue.path_name(m.category_id),
+                words.path(catalogue.path_name(m.category_id)),
                 self.tr("show this category"),
                 True,
                 lambda c=m.category_id: self.categories.tree.filter_requested.emit(frozenset({c})),
@@ -290,14 +290,11 @@ class BrowseWorkspace(Workspace):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        self.across = splitter(Qt.Orientation.Horizontal, [430, 430], self.grid, self.map)
-        self.centre = splitter(
-            Qt.Orientation.Horizontal,
-            [216, 860, 300],
-            self.categories.tree,
-            self.across,
-            self.inspector.pane,
-        )
+        across = Qt.Orientation.Horizontal
+        self.centre = splitter(across, [], self.categories.tree, parent=self)
+        self.across = splitter(across, [430, 430], self.grid, self.map, parent=self.centre)
+        self.centre.addWidget(self.inspector.pane)
+        self.centre.setSizes([216, 860, 300])
         self.centre.setStretchFactor(1, 1)
         self.categories.tree.setMinimumWidth(150)
         self.grid.setMinimumSize(220, 180)
@@ -336,6 +333,7 @@ class BrowseWorkspace(Workspace):
         self.grid.activated.connect(lambda _item: self.open_photo())
         self.map.item_activated.connect(self._jump)
         self.map.gestures.selected.connect(self._selected_on_map)
+        self.map.gestures.escaped.connect(self.escape)
         self.categories.favourites.gather_requested.connect(self.views.gather)
         self.thumbnails.ready.connect(lambda ids: [self.map.thumbnail_ready(i) for i in ids])
         self.identify_box.chosen.connect(self.control.label)

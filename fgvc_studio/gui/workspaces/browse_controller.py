@@ -15,6 +15,7 @@ from fgvc_studio.domain.embeddings import Neighbours
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import Box, Mark, Operation
+from fgvc_studio.gui import words
 from fgvc_studio.gui.dialogs.messages import confirm_bulk
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.workspaces.base import Context
@@ -60,6 +61,12 @@ class BrowseController(QObject):
             return
         name = self._context.studio.catalogue.name(category_id)
         question = self.tr("Label {n} as {name}?").replace("{name}", name)
+        now = self._context.studio.catalogue.category[items - 1]
+        renamed = int(np.count_nonzero((now > 0) & (now != category_id)))
+        if renamed:
+            question += "\n" + self.tr("{k} of them have another name now; it is replaced.").format(
+                k=words.count(renamed)
+            )
         if self._agreed(question, len(items), self.tr("Label")):
             self._decide(
                 len(items), lambda: self._context.studio.labelling.label(items, category_id)

@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage
 
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import Box, LabelSource, Mark
-from fgvc_studio.gui import theme
+from fgvc_studio.gui import theme, words
 from fgvc_studio.gui.dialogs.viewer import PictureSource
 from fgvc_studio.gui.models.inspector_data import HistoryLine, InspectorData, Suggestion
 from fgvc_studio.gui.task_pool import Ticket
@@ -46,7 +46,7 @@ class BrowseInspector(QObject):
         super().__init__(parent)
         self._context = context
         self._thumbnails = thumbnails
-        self._suggestions: tuple[int, list[Suggestion], bool] = (0, [], False)
+        self._suggestions: tuple[int, list[Suggestion], bool, str] = (0, [], False, "")
         self._neighbours: tuple[int, NDArray[np.int64], list[str]] = (0, np.empty(0, np.int64), [])
         self.pane = Inspector(thumbnails)
         self.pane.region_selected.connect(self.region_chosen)
@@ -79,8 +79,16 @@ class BrowseInspector(QObject):
             for s in advice.suggestions
             for c in (s.category_id,)
         ]
-        self._suggestions = (item, rows, advice.stranger)
+        self._suggestions = (item, rows, advice.stranger, "" if rows else self._how_to_get_names())
         self.pane.set_suggestions(*self._suggestions)
+
+    def _how_to_get_names(self) -> str:
+        studio = self._context.studio
+        if studio.embedding.default_space() is None:
+            return self.tr("Names and look-alikes are proposed here once there are embeddings.")
+        if not studio.catalogue.labelled:
+            return self.tr("Name some photos with I; then names are proposed here.")
+        return ""
 
     def show_neighbours(self, item: int, found: list[tuple[int, float]]) -> None:
         """Hand the nearest labelled items on."""
@@ -135,7 +143,7 @@ class BrowseInspector(QObject):
             height=record.height,
             box=_box(self._context, item),
             size_bytes=record.size_bytes,
-            category=studio.catalogue.path_name(label.category_id) if label else "",
+            category=words.path(studio.catalogue.path_name(label.category_id)) if label else "",
             source=LabelSource(label.source) if label else None,
             confidence=label.confidence if label else 0.0,
             who=label.who if label else "",

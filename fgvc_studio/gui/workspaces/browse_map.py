@@ -42,7 +42,9 @@ class BrowseMap(QObject):
         self._colour_by = "category"
         self._facts: dict[int, str] = {}
         self.space = context.studio.embedding.default_space() or ""
-        canvas.compute_requested.connect(self.embed)
+        canvas.compute_requested.connect(self._next_step)
+        canvas.empty.set_photos(context.studio.catalogue.n > 0)
+        context.bridge.items_added.connect(self._items_added)
         canvas.colour_by_changed.connect(self.colour_by)
         canvas.bar.space_chosen.connect(self.choose_space)
         for signal in (context.jobs.added, context.jobs.changed, context.jobs.ended):
@@ -90,6 +92,17 @@ class BrowseMap(QObject):
             lambda _result: self.draw(),
             key="embed",
         )
+
+    def _next_step(self) -> None:
+        """The button in the place of the map."""
+        if self._canvas.empty.photos:
+            self.embed()
+        else:
+            self._context.actions.run("project.add")
+
+    def _items_added(self, _event: object) -> None:
+        if not self._canvas.empty.photos:
+            self._canvas.empty.set_photos(True)
 
     def draw(self) -> Job:
         """Draw the map anew: the quick one first, then the good one."""
@@ -199,19 +212,15 @@ class BrowseMap(QObject):
             return codes, _counted(codes, names), self.tr("Split")
         if self._colour_by.startswith(_FACT):
             return *self._fact_codes(rows), self._colour_by.removeprefix(_FACT)
-        codes = columns.category[rows].astype(np.int32) - 1
-        present, counts = np.unique(codes[codes >= 0], return_counts=True)
+        category = columns.category[rows]
+        counts = np.bincount(category)[1:]
         order = np.argsort(-counts, kind="stable")
+        order = order[: np.count_nonzero(counts)]
         legend: list[LegendRow] = [
-            (
-                int(present[i]),
-                catalogue.name(int(present[i]) + 1),
-                colour_of(int(present[i])),
-                int(counts[i]),
-            )
-            for i in order
+            (code, catalogue.name(code + 1), colour_of(code), count)
+            for code, count in zip(order.tolist(), counts[order].tolist(), strict=True)
         ]
-        return codes, legend, self.tr("Category")
+        return category - np.int32(1), legend, self.tr("Category")
 
     def _fact_codes(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], list[LegendRow]]:
         """The most frequent values of a metadata column, the rest without colour."""

@@ -27,6 +27,7 @@ from fgvc_studio.gui.workspaces.browse_badges import badges
 from fgvc_studio.gui.workspaces.browse_categories import splitter
 from fgvc_studio.gui.workspaces.browse_inspector import caption_of, picture_source, pictures_of
 from fgvc_studio.gui.workspaces.discover_commands import cluster_menu, connect_commands
+from fgvc_studio.gui.workspaces.discover_compare import DiscoverCompare
 from fgvc_studio.gui.workspaces.discover_control import DiscoverControl
 from fgvc_studio.gui.workspaces.discover_desk import Details, DiscoverDesk, Listing
 from fgvc_studio.gui.workspaces.discover_grow import GrowDesk
@@ -75,6 +76,7 @@ class DiscoverWorkspace(Workspace):
         self.pane = GrowPane(selection, self.thumbnails)
         self.growing = GrowDesk(context, self.pane, self.control.deciding, self)
         self.jobs = DiscoverJobs(context, self.start, self)
+        self.comparing = DiscoverCompare(context, self.desk, self.jobs, self)
         self._page = "start"
         self._chosen_page = False
         self._loaded = False
@@ -116,6 +118,7 @@ class DiscoverWorkspace(Workspace):
         for box in (self.control.naming_box, self.control.identify_box, self.growing.identify_box):
             box.hide()
         self.jobs.close()
+        self.comparing.close()
         self.map.stop()
         self.thumbnails.stop()
 
@@ -228,6 +231,11 @@ class DiscoverWorkspace(Workspace):
 
     def _show_cluster(self) -> None:
         cluster = self.desk.cluster()
+        self.grid.set_empty_text(
+            self.tr("Reading the members...")
+            if cluster
+            else self.tr("Choose a cluster at the left.")
+        )
         self.header.show_cluster(cluster)
         self.side.show_cluster(cluster)
         self._show_twins()
@@ -312,7 +320,12 @@ class DiscoverWorkspace(Workspace):
 
     # ---- building --------------------------------------------------------------------------
     def _build(self) -> None:
-        middle = QWidget()
+        self.pages = QStackedWidget(self)
+        self.centre = splitter(Qt.Orientation.Horizontal, [], parent=self.pages)
+        self.left = splitter(
+            Qt.Orientation.Vertical, [430, 330], self.table, self.map, parent=self.centre
+        )
+        middle = QWidget(self.centre)
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -321,11 +334,8 @@ class DiscoverWorkspace(Workspace):
             column.addWidget(bar)
         column.addWidget(self.grid, 1)
         self.grid.set_badges(lambda ids: badges(self.context.studio.catalogue, ids))
-        self.grid.set_empty_text(self.tr("Choose a cluster at the left."))
-        self.left = splitter(Qt.Orientation.Vertical, [430, 330], self.table, self.map)
-        self.centre = splitter(
-            Qt.Orientation.Horizontal, [430, 630, 300], self.left, middle, self.side
-        )
+        self.centre.addWidget(self.side)
+        self.centre.setSizes([430, 630, 300])
         self.centre.setStretchFactor(1, 1)
         self.side.setMinimumWidth(272)
         self.left.setMinimumWidth(320)
@@ -333,7 +343,6 @@ class DiscoverWorkspace(Workspace):
         self.table.setMinimumHeight(160)
         self.map.bar.legend.setChecked(False)
         self.review = self.centre
-        self.pages = QStackedWidget()
         for page in (self.start, self.review, self.queue, self.pane):
             self.pages.addWidget(page)
         outer = QVBoxLayout(self)
@@ -366,7 +375,8 @@ class DiscoverWorkspace(Workspace):
         self.maps.cluster_hit.connect(table.go)
         self.map.compute_requested.connect(lambda: self.context.actions.run("space.embed"))
         self.thumbnails.ready.connect(lambda ids: [self.map.thumbnail_ready(i) for i in ids])
-        for grid in (self.grid, self.queue.grid, self.pane.grid, self.pane.examples):
+        for grid in (self.grid, self.queue.grid, self.queue.examples, self.pane.grid,
+                     self.pane.examples):  # fmt: skip
             grid.activated.connect(self._open_photo)
         self.growing.ended.connect(self.back)
         self.growing.changed.connect(self.context.actions.refresh)
@@ -378,13 +388,9 @@ class DiscoverWorkspace(Workspace):
         self.bar.place_wanted.connect(self.queues.place)
         self.queues.opened.connect(lambda: self.go("known"))
         self.queues.left.connect(self.back)
-        self.bar.beside_wanted.connect(self._beside)
+        self.bar.beside_wanted.connect(self.comparing.group)
+        self.bar.compare_wanted.connect(self.comparing.show)
 
     def _found(self) -> None:
         self._chosen_page = False
         self.desk.reload()
-
-    def _beside(self, method: str) -> None:
-        found = self.desk.listing.discovery
-        if found:
-            self.jobs.beside(method, found.clusters, found.space)

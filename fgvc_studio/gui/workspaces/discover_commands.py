@@ -38,6 +38,7 @@ def connect_commands(page: DiscoverWorkspace, context: Context) -> None:
         "clusters.find": lambda: (actions.run("go.discover"), page.find_groups()),
         "clusters.known": lambda: (actions.run("go.discover"), page.queues.show_known()),
         "clusters.place": lambda: (actions.run("go.discover"), page.queues.place()),
+        "clusters.compare": lambda: (actions.run("go.discover"), page.comparing.show()),
         "cluster.accept": control.accept,
         "cluster.accept_as_is": control.accept_as_is,
         "cluster.known": control.identify,

@@ -14,6 +14,7 @@ from fgvc_studio.gui import words
 from fgvc_studio.gui.task_pool import Ticket
 from fgvc_studio.gui.widgets.grow_pane import GrowPane
 from fgvc_studio.gui.widgets.identify_box import IdentifyBox
+from fgvc_studio.gui.widgets.judge_pane import EXAMPLES
 from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.browse_categories import colour_index
 from fgvc_studio.gui.workspaces.deciding import Deciding
@@ -22,7 +23,6 @@ from fgvc_studio.services.growing import Audit, GrowSession
 
 Ids = NDArray[np.int64]
 _SLOT = "discover grow"
-_EXAMPLES = 40
 PAGES, SMALLEST_PAGE = 30, 12
 """A small project has small pages, else the first one is never all of one kind."""
 GUARD = 0.05
@@ -116,14 +116,14 @@ class GrowDesk(QObject):
         def read(_ticket: Ticket) -> tuple[GrowSession, Ids]:
             if category:
                 made = growing.start(studio, category=category, space=space or None, page=page)
-                own = np.flatnonzero(studio.catalogue.category == category)[:_EXAMPLES] + 1
+                own = np.flatnonzero(studio.catalogue.category == category)[:EXAMPLES] + 1
             elif cluster:
                 made = growing.start(studio, cluster=cluster, space=space or None, page=page)
-                own = studio.review.members(cluster, _EXAMPLES).central
+                own = studio.review.members(cluster, EXAMPLES).shown(EXAMPLES)
             else:
                 assert items is not None
                 made = growing.start(studio, items=items, space=space or None, page=page)
-                own = items[:_EXAMPLES]
+                own = items[:EXAMPLES]
             return made, own.astype(np.int64)
 
         self._context.tasks.submit(_SLOT, read, self._started, self._failed)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from fgvc_studio.domain.clusters import Discovery
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.gui import preferences
 from fgvc_studio.gui.job_thread import Job, JobState, Work
@@ -22,10 +23,12 @@ CRKD = "crkd"
 class DiscoverJobs(QObject):
     """Between the start page and the job queue.
 
-    `found` tells that a discovery was proposed.
+    `found` tells that a discovery was proposed; `beside_found` that one was to compare, with the
+    id of that under review.
     """
 
     found = Signal()
+    beside_found = Signal(int)
 
     def __init__(self, context: Context, page: DiscoverStart, parent: QObject) -> None:
         super().__init__(parent)
@@ -91,17 +94,22 @@ class DiscoverJobs(QObject):
 
     def start(self, request: Request) -> Job:
         """Find groups."""
+        return self._find(request, self._items(request), lambda _result: self.found.emit())
+
+    def beside(self, method: str, found: Discovery) -> Job:
+        """The same items grouped by a plain method, to compare."""
+        items = self._context.studio.review.free_items(found.id)
+        request = Request(method, "unlabelled", found.space, found.clusters)
+        return self._find(request, items, lambda _result: self.beside_found.emit(found.id))
+
+    def _find(self, request: Request, items: Ids | None, done: Callable[[object], None]) -> Job:
         title = next((b.text() for k, b in self._page.methods.items() if k == request.method), "")
         return self._context.jobs.add(
             self.tr("Find groups: {method}").format(method=title),
-            self._work(request, self._items(request)),
-            lambda _result: self.found.emit(),
+            self._work(request, items),
+            done,
             key=_KEYS[1],
         )
-
-    def beside(self, method: str, count: int, space: str) -> Job:
-        """The same items grouped by a plain method, to compare."""
-        return self.start(Request(method, "unlabelled", space, count))
 
     def _work(self, request: Request, items: Ids | None) -> Work:
         studio = self._context.studio

@@ -18,6 +18,10 @@ from fgvc_studio.gui.widgets.map_canvas import LegendRow, MapCanvas
 from fgvc_studio.gui.workspaces.base import Context
 
 Ids = NDArray[np.int64]
+_FEW, _OUTER = 50, 5
+"""Of more members than a few, the outer 5 % at each side need not be in view."""
+_FILLED, _SMALLEST, _CLOSEST = 0.75, 0.02, 12
+"""Part of the view that they fill, the least extent they count as, and the largest zoom."""
 _SLOT, _CODES, _HIT = "discover map", "discover codes", "discover hit"
 
 
@@ -59,6 +63,7 @@ class DiscoverMap(QObject):
     def reload(self, method: str | None = None) -> None:
         """Read the map of the discovery's space in the background."""
         exploring, review = self._context.studio.exploring, self._context.studio.review
+        self._canvas.empty.set_busy(self.tr("Reading the map..."))
 
         def read(_ticket: Ticket) -> Map2D | None:
             found = review.current()
@@ -78,6 +83,7 @@ class DiscoverMap(QObject):
 
     def _loaded(self, found: Map2D | None) -> None:
         self._map = found
+        self._canvas.empty.set_busy("")
         if found is None:
             self._canvas.set_map(None)
             return
@@ -198,10 +204,13 @@ class DiscoverMap(QObject):
         places = [p for p in (points.point_of(int(i)) for i in ids) if p] if points else []
         if not places:
             return False
-        xy = np.array(places)
-        middle = np.median(xy, 0)
-        reach = max(0.02, float(np.percentile(np.abs(xy - middle), 90)))
-        self._canvas.surface.glide(float(middle[0]), float(middle[1]), min(12.0, 0.3 / reach))
+        outer = _OUTER if len(places) > _FEW else 0
+        low, high = np.percentile(np.array(places), [outer, 100 - outer], axis=0)
+        state = self._canvas.surface.state
+        across, down = np.maximum(high - low, _SMALLEST) * state.scale / state.zoom
+        zoom = _FILLED * min(state.width / across, state.height / down)
+        x, y = (low + high) / 2
+        self._canvas.surface.glide(float(x), float(y), float(np.clip(zoom, 1, _CLOSEST)))
         return True
 
     # ---- gestures --------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from fgvc_studio.gui.workspaces.discover_map import DiscoverMap
 Ids = NDArray[np.int64]
 _SLOT = "discover mode"
 _seeds = itertools.count(1)
+_COMPARED = 60
 
 
 class ReviewModes(QObject):
@@ -185,12 +186,12 @@ class ReviewModes(QObject):
         if self._desk.details and self._desk.details.cluster == self.cluster:
             beside = self._desk.details.members.boundary_with
         rows = [
-            (c.id, self.tr("{name} ({n} items), alike {s}").format(
+            (c.id, self.tr("{name} ({n}), alike {s}").format(
                 name=c.name, n=f"{c.size:,}", s=share(score)))
             for c, score in near
         ]  # fmt: skip
         rows += [
-            (c.id, self.tr("{name} ({n} items)").format(name=c.name, n=f"{c.size:,}"))
+            (c.id, self.tr("{name} ({n})").format(name=c.name, n=f"{c.size:,}"))
             for c in sorted(self._desk.listing.clusters, key=lambda c: -int((beside == c.id).sum()))
             if c.id != self.cluster and c.id not in likely and (c.state in OPEN or c.category_id)
         ]
@@ -203,8 +204,9 @@ class ReviewModes(QObject):
         review, cluster = self._context.studio.review, self.cluster
 
         def read(_ticket: Ticket) -> tuple[int, Ids, Ids]:
-            first = review.members(cluster).central
-            return partner, first, review.members(partner).central if partner else first[:0]
+            first = review.members(cluster).shown(_COMPARED)
+            other = review.members(partner).shown(_COMPARED) if partner else first[:0]
+            return partner, first, other
 
         self._context.tasks.submit(_SLOT, read, self._compared, self._refused)
 

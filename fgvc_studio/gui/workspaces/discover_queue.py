@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.gui.dialogs.messages import confirm_bulk
 from fgvc_studio.gui.task_pool import Ticket
+from fgvc_studio.gui.widgets.judge_pane import EXAMPLES
 from fgvc_studio.gui.widgets.known_queue import KnownQueue
 from fgvc_studio.gui.workspaces.base import Context
 from fgvc_studio.gui.workspaces.deciding import Deciding, labelled_text
@@ -45,6 +46,7 @@ class QueueDesk(QObject):
         queue.accepted.connect(self.confirm)
         queue.rejected.connect(self.deny)
         queue.left.connect(self.leave)
+        queue.category_changed.connect(self._show_examples)
 
     def show_known(self) -> None:
         """What a search set aside."""
@@ -82,6 +84,12 @@ class QueueDesk(QObject):
         """Back to the page before."""
         self._placing = False
         self.left.emit()
+
+    def _show_examples(self, category_id: int) -> None:
+        """Named photos of the category, to compare with."""
+        named = self._context.studio.catalogue.category == category_id
+        found = np.flatnonzero(named)[:EXAMPLES] if category_id else np.empty(0, np.int64)
+        self._queue.show_examples(found.astype(np.int64) + 1)
 
     def _listed(self, listing: Listing) -> None:
         if self._placing:

@@ -233,6 +233,7 @@ class TileFeeder(QObject):
         self._context, self._state = context, state
         self._grid: PrototypeGrid | None = None
         self._outlines: dict[tuple[str, int], NDArray[np.float64] | None] = {}
+        self._shares: dict[tuple[str, int, bool], NDArray[np.float64] | None] = {}
         self.close_ups = False
 
     def attach(self, grid: PrototypeGrid) -> None:
@@ -241,6 +242,7 @@ class TileFeeder(QObject):
         grid.set_badges(self.badges)
         grid.settled.connect(self._want_outlines)
         self._state.patched.connect(grid.refresh)
+        self._state.loaded.connect(self._shares.clear)  # photos may have another size now
 
     def badges(self, numbers: NDArray[np.int64]) -> PrototypeBadges:
         """What tiles of prototypes ``id + 1`` say."""
@@ -276,6 +278,13 @@ class TileFeeder(QObject):
         return made
 
     def _outline(self, number: int, frame: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """In shares of what the tile shows; the same array every time, painters count on it."""
+        key = (self._state.run, number, self.close_ups)
+        if key not in self._shares:
+            self._shares[key] = self._share(number, frame)
+        return self._shares[key]
+
+    def _share(self, number: int, frame: NDArray[np.float64]) -> NDArray[np.float64] | None:
         if self._state.book is None or frame[2] <= 0 or frame[3] <= 0:
             return None
         line = self._outlines.get((self._state.run, number))
@@ -313,6 +322,9 @@ class TileFeeder(QObject):
 
     def _outlines_read(self, found: dict[tuple[str, int], NDArray[np.float64] | None]) -> None:
         self._outlines.update(found)
+        for run, number in found:
+            for close in (False, True):
+                self._shares.pop((run, number, close), None)
         if self._grid is not None:
             numbers = np.array([n + 1 for run, n in found if run == self._state.run], np.int64)
             self._grid.refresh_items(numbers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from fgvc_studio.domain.runs import RunCard, RunState, TrainingRun
-from fgvc_studio.gui import preferences
+from fgvc_studio.gui import collecting, preferences
 from fgvc_studio.gui.job_thread import Job, JobState
 from fgvc_studio.gui.models.run_history import RunHistory
 from fgvc_studio.gui.task_pool import Ticket
@@ -57,6 +57,12 @@ class Request:
             "items": self.items,
             "threads": preferences.cores_for_jobs(),
         }
+
+
+def _begun(steps: Callable[[], Any]) -> Generator[Any, None, Any]:
+    """The steps of a job, once what they need is loaded."""
+    collecting.before_training()
+    return (yield from steps())
 
 
 @dataclass
@@ -194,7 +200,7 @@ class TrainControl(QObject):
 
     def _add(self, title: str, history: RunHistory, steps: Callable[[], Any]) -> Job:
         self._faults.pop(history.run_id, None)
-        job = self._context.jobs.add(title, lambda: history.watched(steps()))
+        job = self._context.jobs.add(title, lambda: history.watched(_begun(steps)))
         self._live.append(_Live(job, history))
         self._timer.start()
         self.runs_changed.emit()

@@ -34,6 +34,7 @@ class TrainResult(QScrollArea):
         super().__init__(parent)
         self._context = context
         self._card: RunCard | None = None
+        self._preset = ""
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -55,6 +56,12 @@ class TrainResult(QScrollArea):
         )
         self.pairs = FactsTable()
         self.facts = FactsTable()
+        self.settings_heading = Heading(self.tr("Settings"))
+        self.settings = FactsTable()
+        self.all_settings = QToolButton()
+        self.all_settings.setCheckable(True)
+        self.all_settings.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.all_settings.toggled.connect(self._show_settings)
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(20, 14, 20, 20)
@@ -71,15 +78,18 @@ class TrainResult(QScrollArea):
             self.pairs,
             Heading(self.tr("How it was made")),
             self.facts,
+            self.settings_heading,
+            self.settings,
+            self.all_settings,
         ):
             column.addWidget(widget)
         column.addStretch(1)
         body.setMaximumWidth(_WIDEST)
         self.setWidget(body)
 
-    def show_card(self, card: RunCard) -> None:
-        """Show a card."""
-        self._card = card
+    def show_card(self, card: RunCard, preset: str = "") -> None:
+        """Show a card of a run that began from a preset."""
+        self._card, self._preset = card, preset
         self.verdict.setText(card.verdict)
         protocol = str(card.data.get("protocol") or "")
         self.protocol.setText(self.tr("Measured: {how}").format(how=protocol) if protocol else "")
@@ -97,6 +107,8 @@ class TrainResult(QScrollArea):
         self.notes.setText("\n".join(notes))
         self.notes.setVisible(bool(notes))
         self.facts.set_rows(self._facts(card))
+        self.all_settings.setChecked(False)
+        self._show_settings()
         self._show_categories({})
         studio = self._context.studio
 
@@ -194,14 +206,29 @@ class TrainResult(QScrollArea):
         items = int(str(card.data.get("items", 0)))
         splits = card.data.get("splits")
         told = ", ".join(map(str, splits)) if isinstance(splits, list | tuple) else ""
-        facts = [
+        return [
             (self.tr("Items"), f"{words.count(items)} ({told})" if told else words.count(items)),
             (self.tr("Time"), f"{words.duration(total)} ({', '.join(times)})"),
             (self.tr("Backbone"), str(card.backbone.get("name", ""))),
+            *([(self.tr("Preset"), self._preset)] if self._preset else []),
             (self.tr("Seed"), str(card.seed)),
             (self.tr("Version"), card.code_version),
         ]
-        return facts + [(k.replace("_", " "), str(v)) for k, v in card.config.items()]
+
+    def _show_settings(self, on: bool = False) -> None:
+        """What the preset changed or a form shows first; the rest on request."""
+        if self._card is None:
+            return
+        every = train_words.settings_of(self._card, self._preset)
+        shown = [said for told, said in every if on or told.shown_first]
+        self.settings.set_rows([(s.name, s.value) for s in shown], [s.tip for s in shown])
+        for widget in (self.settings_heading, self.settings):
+            widget.setVisible(bool(shown))
+        rest = sum(not told.shown_first for told, _ in every)
+        text = self.tr("Fewer settings") if on else self.tr("All settings ({n} more)")
+        self.all_settings.setVisible(rest > 0)
+        self.all_settings.setIcon(icon("minus" if on else "plus"))
+        self.all_settings.setText(text.format(n=rest))
 
 
 def _row(

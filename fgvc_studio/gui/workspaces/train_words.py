@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
 from fgvc_studio.domain.runs import RunCard, RunState, TrainingRun
+from fgvc_studio.gui import words
 from fgvc_studio.gui.models.run_history import Snapshot
 from fgvc_studio.gui.widgets.curve_figure import Curve, Panel
+from fgvc_studio.methods import registry
+from fgvc_studio.methods.config import Told, told
 
 _CONTEXT = "train"
 _ = QT_TRANSLATE_NOOP
@@ -30,7 +34,7 @@ _NAMES = {
     "neighbours": _("train", "neighbours without a name"),
     "log_energy": _("train", "confusion energy (log E)"),
     "row_norm": _("train", "row norm loss"),
-    "row_length": _("train", "mean row norm"),
+    "row_length": _("train", "Mean row norm"),
     "mean_cosine": _("train", "mean cosine of pairs"),
     "hidden_map@r": _("train", "mAP@R, hidden categories"),
     "hidden_recall@1": _("train", "Recall@1, hidden categories"),
@@ -72,32 +76,8 @@ _LIMITS = {
     "rank": (_("train", "alarm below"), 5.0),
     "row_length": (_("train", "alarm below"), 0.5),
 }
-_SETTINGS = {
-    "train": _("train", "What is trained"),
-    "colour_matters": _("train", "Colour matters"),
-    "base": _("train", "Metric loss"),
-    "confusion": _("train", "Strength of the confusion"),
-    "hide": _("train", "Categories kept aside"),
-    "neighbours": _("train", "Neighbours that count as alike"),
-    "groups": _("train", "Groups of neighbours per step"),
-    "keep": _("train", "Weight of the space before it"),
-    "epochs": _("train", "Epochs"),
-    "lr": _("train", "Learning rate"),
-    "lr_tail": _("train", "Learning rate of the backbone"),
-    "lr_trunk": _("train", "Learning rate of the trunk"),
-    "lr_head": _("train", "Learning rate of the metric"),
-    "min_lr": _("train", "Learning rate at the end"),
-    "end": _("train", "Learning rate at the end"),
-    "inter": _("train", "Inter-level weight"),
-    "inter_grad": _("train", "Inter-level teaches"),
-    "init": _("train", "Start"),
-    "dim": _("train", "Length of the embedding"),
-    "per_category": _("train", "Items per category"),
-    "novel": _("train", "Number of new categories"),
-    "gate": _("train", "Gate for known categories"),
-}
 _CHOICES = {
-    "head": _("train", "adapter only (fast)"),
+    "head": _("train", "only what stands on the backbone (fast)"),
     "last-stage": _("train", "last stage"),
     "train.all": _("train", "everything (GPU)"),
     "ntxent": _("train", "NT-Xent"),
@@ -107,6 +87,39 @@ _CHOICES = {
     "pca": _("train", "principal components"),
     "xavier": _("train", "random"),
     "auto": _("train", "automatic"),
+    "yes": _("train", "yes"),
+    "no": _("train", "no"),
+    "on": _("train", "on"),
+    "off": _("train", "off"),
+    "bf16": _("train", "half (bf16)"),
+    "fp16": _("train", "half (fp16)"),
+    "float32": _("train", "full (float32)"),
+    "binomial": _("train", "binomial deviance"),
+    "triplet": _("train", "triplet"),
+    "attention": _("train", "attention"),
+    "gated": _("train", "gated attention"),
+    "mean": _("train", "mean"),
+    "cls": _("train", "class token"),
+    "image": _("train", "the image"),
+    "both": _("train", "image and cells"),
+    "bag": _("train", "the cells"),
+    "teacher": _("train", "the image, from the teacher's cells"),
+    "density": _("train", "density of the groups"),
+    "labelled_accuracy": _("train", "accuracy on known categories"),
+    "start.random": _("train", "random, as published"),
+    "kmeans": _("train", "k-means"),
+    "umap": _("train", "k-means on a UMAP"),
+    "queue": _("train", "batch and earlier items"),
+    "batch": _("train", "the batch alone"),
+    "pairs.all": _("train", "all"),
+    "sampled": _("train", "drawn, as published"),
+    "variant.full": _("train", "cosine"),
+    "cropped": _("train", "projections (cropped images)"),
+    "cosine": _("train", "smoothly"),
+    "step": _("train", "in steps"),
+    "kaiming": _("train", "random"),
+    "typical": _("train", "typical cells of a category"),
+    "uniform": _("train", "random"),
 }
 SHORT_NAMES = {
     "cmd": _("train", "Embeddings without labels"),
@@ -148,14 +161,43 @@ def short_name(method: str, title: str = "") -> str:
     return tr(SHORT_NAMES[method]) if method in SHORT_NAMES else title or method
 
 
-def setting_titles() -> dict[str, str]:
-    """Names of settings in words."""
-    return {key: tr(text) for key, text in _SETTINGS.items()}
-
-
 def choice_words() -> dict[str, str]:
     """Choices of settings in words."""
     return {key: tr(text) for key, text in _CHOICES.items()}
+
+
+def settings_of(card: RunCard, preset: str) -> list[tuple[Told, SettingWords]]:
+    """The settings of a run in words; empty for a method that is not known here."""
+    known = {method.name: method for method in registry.methods()}
+    method = known.get(card.method)
+    if method is None:
+        return []
+    train = str(card.config.get("train", "")) or None
+    base = method.preset(preset if preset in method.presets else method.presets[0], 0, train)
+    return [(t, _setting_words(t, card.config[t.field.name])) for t in told(base, card.config)]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingWords:
+    """Name, value and what a tooltip says of them."""
+
+    name: str
+    value: str
+    tip: str
+
+
+def _setting_words(setting: Told, value: object) -> SettingWords:
+    field, about = setting.field, setting.field.parameter
+    shown = setting.value
+    if about.choices:
+        key = f"{field.name}.{value}"
+        shown = tr(_CHOICES[key]) if key in _CHOICES else tr(_CHOICES.get(str(value), str(value)))
+    tips = [tr(about.help)]
+    if about.symbol:
+        tips.append(tr("{symbol} in the paper").format(symbol=words.symbol(about.symbol)))
+    if setting.own:
+        tips.append(tr("Not the value of the preset."))
+    return SettingWords(tr(field.title), tr(shown), " ".join(tips))
 
 
 def name_of(key: str) -> str:

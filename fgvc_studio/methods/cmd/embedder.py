@@ -55,7 +55,7 @@ class CmdEmbedder:
     def features(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, 3, H, W) float32 -> (B, d, h, w) float32: the cells before pooling."""
         with torch.inference_mode():
-            tokens, _, _ = self._teacher.cells(self._inputs(batch))
+            tokens, _, _ = self._teacher.cells(self._teacher.look(self._inputs(batch)))
         side = int(tokens.shape[1] ** 0.5)
         return tokens.mT.reshape(len(batch), -1, side, side).float().cpu().numpy()
 

@@ -15,6 +15,7 @@ from fgvc_studio.methods.cmd.model import CmdNetwork, student_and_teacher
 from fgvc_studio.methods.loop import Clock, Rows, mixed_seed
 from fgvc_studio.methods.optimising import clip_each, follow, parameter_groups
 from fgvc_studio.methods.runtime import Runtime
+from fgvc_studio.vision.own_draws import OwnDraws
 from fgvc_studio.vision.split import Split
 
 Fetch = Callable[[Rows, Tensor, Tensor, int], tuple[Tensor, Tensor | None]]
@@ -63,8 +64,7 @@ class CmdLearner:
         split.rest.to(device)
         if split.train == "all" and batch // runtime.world >= 32:
             split.rest.live_norms = True
-        with torch.random.fork_rng([]):
-            torch.manual_seed(mixed_seed(seed, "weights"))
+        with OwnDraws(mixed_seed(seed, "weights")):
             student, teacher = student_and_teacher(split, config)
         for network in (student, teacher):
             if network.whitening is not None and start is not None:
@@ -122,12 +122,11 @@ class CmdLearner:
             )
         ]
         large, small = self._fetch(rows[part], chosen[0], chosen[1], clock.step)
-        inputs = [x for x in (large, small) if x is not None]
-        if not self.split.trained:
-            with torch.no_grad():
-                inputs = [self.split.rest(x) for x in inputs]
+        inputs: list[Any] = [x for x in (large, small) if x is not None]
         keep = self._keep(inputs, len(rows), part, draw) if c.token_dropout else None
         with torch.no_grad(), self.runtime.accelerator.autocast():
+            if not self.split.trained:  # frozen, and the same in both: done once
+                inputs = [self.teacher.look(self.split.rest(x)) for x in inputs]
             teacher = self.teacher(inputs[:1])
         student = self.model(inputs, keep)
         count = len(rows[part])
@@ -223,11 +222,12 @@ class CmdLearner:
         return kept
 
     def _cells(self, x: Tensor) -> int:
-        """Cells per view of what the cut gave (of the rest's output when that is frozen)."""
+        """Cells per view of what the cut gave."""
         shape = tuple(x.shape[1:])
         if shape not in self._cell_counts:
+            rest = self.teacher.body if self.split.trained else self.split.rest
             with torch.no_grad():
-                features = self.teacher.body(x[:1])
+                features = rest(x[:1])
             self._cell_counts[shape] = self.split.tokens(features).shape[1]
         return self._cell_counts[shape]
 

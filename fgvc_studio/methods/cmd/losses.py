@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fgvc_studio.methods.cmd.model import View
+from fgvc_studio.methods.cmd.model import View, taken
 
 GLOBAL = 2
 _SMALLEST = 1e-12
@@ -82,18 +83,21 @@ def cmd_loss(
     with torch.no_grad():
         log_q = [((t.image - centres[0]) / tau_teacher).log_softmax(-1) for t in teacher]
         q_image = [q.exp() for q in log_q]
-        q_region = [((t.region - centres[1]) / tau_teacher).softmax(-1) for t in teacher]
+        middle = centres[1] / -tau_teacher
+        q_region = [torch.add(middle, t.region, alpha=1 / tau_teacher).softmax(-1) for t in teacher]
         t_units = [F.normalize(t.tokens, dim=-1) for t in teacher]
-        s_units = [F.normalize(s.tokens, dim=-1) for s in student]
     p_image = [(s.image / tau_student).log_softmax(-1) for s in student]
-    p_region = [(s.region / tau_student).log_softmax(-1) for s in student]
 
     pairs = pairs_of(len(student))
     image = [cross_entropy(q_image[q], p_image[v]) for q, v in pairs]
-    region = [
-        cross_entropy(_taken(q_region[q], match(s_units[v], t_units[q])), p_region[v])
-        for q, v in pairs
-    ]
+    p_region, found_region = [], {}
+    for v, s in enumerate(student):
+        asked = [q for q, other in pairs if other == v]
+        targets = [taken(q_region[q], match(s.tokens, t_units[q])) for q in asked]
+        p, *values = _SoftTargets.apply(s.region, tau_student, *targets)
+        p_region.append(p)
+        found_region.update(zip(((q, v) for q in asked), values, strict=True))
+    region = [found_region[pair] for pair in pairs]
     if release:
         inter_student, inter_teacher = _release(student, q_image, q_region, pairs, tau_student)
     else:
@@ -129,11 +133,14 @@ def cross_entropy(target: Tensor, log_p: Tensor) -> Tensor:
 
 
 def match(student: Tensor, teacher: Tensor) -> Tensor:
-    """Teacher cell most alike to each student cell.
+    """Teacher cell of the largest cosine to each student cell.
 
     Parameters
     ----------
-    student, teacher : Tensor (B, T_s, d) and (B, T_t, d), l2-normalised.
+    student : Tensor (B, T_s, d)
+        Of any length, which does not change the order.
+    teacher : Tensor (B, T_t, d)
+        l2-normalised.
 
     Returns
     -------
@@ -161,7 +168,7 @@ def _student_terms(
     of_view = []
     for s, image, region in zip(student, p_image, p_region, strict=True):
         with torch.set_grad_enabled(inter_grad != "image" and torch.is_grad_enabled()):
-            b = bag(s.scores, region.exp())
+            b = bag(s.scores, region)
         of_view.append(_kl(b, image.detach() if inter_grad == "bag" else image))
     return [of_view[v] for _, v in pairs]
 
@@ -172,8 +179,39 @@ def _kl(b: Tensor, log_p: Tensor) -> Tensor:
     return (b * (b.log() - log_p)).sum(-1).mean()
 
 
-def _taken(cells: Tensor, index: Tensor) -> Tensor:
-    return cells.gather(1, index[..., None].expand(-1, -1, cells.shape[-1]))
+class _SoftTargets(torch.autograd.Function):
+    """Cross entropy of logits with several soft targets: the mean `cross_entropy` of each.
+
+    (logits (B, T, K), temperature, targets (B, T, K)...) -> softmax of the logits, and one mean
+    per target. What autograd would do in a dozen passes over memory takes three here.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, tau: float, *targets: Tensor) -> tuple[Tensor, ...]:
+        log_p = (logits / tau).log_softmax(-1)
+        rows = logits[..., 0].numel()
+        values = [
+            torch.dot(q.reshape(-1), log_p.reshape(-1)).neg_().div_(rows).to(logits.dtype)
+            for q in targets
+        ]
+        p = log_p.exp_()
+        ctx.save_for_backward(p, *targets)
+        ctx.set_materialize_grads(False)
+        ctx.scale = 1.0 / (tau * rows), 1.0 / tau
+        return p, *values
+
+    @staticmethod
+    def backward(ctx: Any, of_p: Tensor | None, *of_values: Tensor | None) -> Any:
+        p, *targets = ctx.saved_tensors
+        mean, plain = ctx.scale
+        asked = [(q, float(g) * mean) for q, g in zip(targets, of_values, strict=True)
+                 if g is not None]  # fmt: skip
+        found = p * sum(g for _, g in asked)
+        for q, g in asked:
+            found.add_(q, alpha=-g)
+        if of_p is not None:
+            found += p * (of_p - (of_p * p).sum(-1, keepdim=True)) * plain
+        return found, None, *(None for _ in targets)
 
 
 def _release(
@@ -217,7 +255,7 @@ class Centres(nn.Module):
         """Means over batch, global views and cells: (2, K), to be averaged over processes."""
         k = teacher[0].image.shape[-1]
         image = torch.cat([t.image for t in teacher]).mean(0)
-        region = torch.cat([t.region.reshape(-1, k) for t in teacher]).mean(0)
+        region = torch.stack([t.region.reshape(-1, k).mean(0) for t in teacher]).mean(0)
         return torch.stack([image, region])
 
     @torch.no_grad()

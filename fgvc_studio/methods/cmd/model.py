@@ -7,6 +7,7 @@ pooling is the mean (w = 0) and the adapter the identity.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -39,6 +40,20 @@ class View(NamedTuple):
     region: Tensor
     scores: Tensor
     tokens: Tensor
+
+
+class Seen(NamedTuple):
+    """What the network takes of some views after all that is frozen in it.
+
+    Attributes
+    ----------
+    tokens : Tensor (B, T, d)
+    first : Tensor (B, d) or None
+        The class token, where it is the embedding.
+    """
+
+    tokens: Tensor
+    first: Tensor | None
 
 
 class Attention(nn.Module):
@@ -154,48 +169,64 @@ class CmdNetwork(nn.Module):
         """The backbone's cut."""
         return self._split[0]
 
-    def cells(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Cells (B, T, d), their scores (B, T), and the class token where it is the embedding."""
-        features = self.body(inputs)
-        tokens = self._looked(self.split.tokens(features))
-        scores = self.attention(tokens) if self.attention else tokens.new_zeros(tokens.shape[:2])
-        first = self._looked(self.split.class_token(features)) if self.kind == "cls" else None
-        return tokens, scores, first
+    def look(self, inputs: Tensor) -> Seen:
+        """What the cut gave, through the body and the fixed projection.
 
-    def _looked(self, tokens: Tensor) -> Tensor:
-        if self.whitening is not None:  # fitted on pooled features of length 1
-            length = (tokens.mean(1, keepdim=True) if tokens.ndim == 3 else tokens).norm(
-                dim=-1, keepdim=True
-            )
-            tokens = self.whitening(tokens / length.clamp(min=1e-6))
-        adapted: Tensor = self.adapter(tokens)
-        return adapted
+        With a frozen rest nothing here learns, so that student and teacher can share it.
+        """
+        features = self.body(inputs)
+        first = self._projected(self.split.class_token(features)) if self.kind == "cls" else None
+        return Seen(self._projected(self.split.tokens(features)), first)
+
+    def _projected(self, tokens: Tensor) -> Tensor:
+        if self.whitening is None:
+            return tokens
+        # Fitted on pooled features of length 1.
+        whole = tokens.mean(1, keepdim=True) if tokens.ndim == 3 else tokens
+        length = whole.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+        return self.whitening(tokens, length)
+
+    def cells(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Cells (B, T, d), their scores (B, T), and the class token where it is the embedding."""
+        tokens = self.adapter(seen.tokens)
+        scores = self.attention(tokens) if self.attention else tokens.new_zeros(tokens.shape[:2])
+        return tokens, scores, None if seen.first is None else self.adapter(seen.first)
 
     def embed(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings (B, d), l2-normalised, and attention (B, T) that sums to 1."""
-        tokens, scores, first = self.cells(inputs)
+        tokens, scores, first = self.cells(self.look(inputs))
         vector = pooled(tokens, scores) if first is None else first
         return F.normalize(vector.float(), dim=-1), scores.float().softmax(-1)
 
-    def forward(self, inputs: list[Tensor], keep: list[Tensor] | None = None) -> list[View]:
+    def forward(
+        self, inputs: Sequence[Tensor | Seen], keep: list[Tensor] | None = None
+    ) -> list[View]:
         """Look at several sizes of views.
 
         Parameters
         ----------
-        inputs : list of Tensor (n * B, ...)
-            What the cut gave (or, with a frozen rest, what that rest gave).
+        inputs : list of Tensor (n * B, ...) or Seen
+            What the cut gave (or, with a frozen rest, what that rest gave), or what `look` made
+            of it.
         keep : list of Tensor (n * B, k) int64, optional
             Cells of each view that are looked at.
         """
         views = []
         for i, part in enumerate(inputs):
-            tokens, scores, first = self.cells(part)
+            seen = part if isinstance(part, Seen) else self.look(part)
             if keep is not None:
-                tokens = tokens.gather(1, keep[i][..., None].expand(-1, -1, tokens.shape[-1]))
-                scores = scores.gather(1, keep[i])
+                seen = seen._replace(tokens=taken(seen.tokens, keep[i]))
+            tokens, scores, first = self.cells(seen)
             vector = pooled(tokens, scores) if first is None else first
             views.append(View(self.head(vector), self.region_head(tokens), scores, tokens))
         return views
+
+
+def taken(cells: Tensor, index: Tensor) -> Tensor:
+    """Cells (B, T, d) at `index` (B, k): (B, k, d). Whole rows are copied, unlike by gather."""
+    start = torch.arange(len(cells), device=cells.device)[:, None] * cells.shape[1]
+    rows = cells.flatten(0, 1).index_select(0, (index + start).flatten())
+    return rows.unflatten(0, tuple(index.shape))
 
 
 def student_and_teacher(split: Split, config: CmdConfig) -> tuple[CmdNetwork, CmdNetwork]:

@@ -39,10 +39,13 @@ class CrkdConfig:
         basic=True,
     )
     gate_hidden: float = param(
-        0.2, "Part of the known categories hidden to calibrate the gate.", low=0.05, high=0.5
+        0.05,
+        "Part of the known categories hidden at a time to calibrate the gate.",
+        low=0.01,
+        high=0.5,
     )
     gate_error: float = param(
-        0.05, "Part of hidden categories' items that may pass as known.", low=0, high=0.5
+        0.05, "Part of a new category's items that may pass as known.", low=0, high=0.5
     )
     known_epochs: int = param(50, "Passes over labelled items in stage 1.", low=1, high=10_000)
     known_warmup: int = param(5, "Epochs of stage 1 with rising rate.", low=0, high=10_000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork
 from fgvc_studio.methods.crkd.source import Source, frozen_vectors
 from fgvc_studio.methods.loop import Rows, Sampler, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
+from fgvc_studio.vision.own_draws import OwnDraws
 
 _TEACHER_BYTES = 1 << 30
 _MOST_ROWS = 20_000
@@ -59,18 +62,25 @@ class Material:
                 "Add images, or choose more splits.",
             )
 
-    def hidden(self) -> Rows:
-        """Known classes that the calibration of the gate hides."""
-        if self.config.gate == "off":
-            return np.empty(0, np.int64)
-        present = np.unique(self.labels[self.named])
-        places = gate.hidden_classes(len(present), self.config.gate_hidden, self.seed)
-        return present[places]
+    def gated(self) -> Generator[None, None, Rows]:
+        """Unnamed rows that are probably of a known class, by what `gate.known` finds."""
+        rows = np.sort(np.concatenate([self.named, self.unnamed]))
+        vectors = frozen_vectors(self.source, rows, self.runtime.device)
+        c = self.config
+        found = yield from gate.known(
+            vectors, self.labels[rows], error=c.gate_error, part=c.gate_hidden, seed=self.seed
+        )
+        return rows[found]
+
+    @property
+    def gates(self) -> bool:
+        """Whether there is a gate: it is wanted, and there are classes to calibrate it with."""
+        few = len(np.unique(self.labels[self.named])) < gate.LEAST_CLASSES
+        return self.config.gate == "on" and not few
 
     def known_network(self, classes: int) -> KnownNetwork:
         """A network for stage 1; the same weights each time, `reduction` aside."""
-        with torch.random.fork_rng([]):
-            torch.manual_seed(mixed_seed(self.seed, "weights"))
+        with OwnDraws(mixed_seed(self.seed, "weights")):
             return KnownNetwork(
                 self.source.body(),
                 self.source.dim,
@@ -110,8 +120,7 @@ class Material:
         c = self.config
         base = self.known_network(self.classes)
         base.load_state_dict(state)
-        with torch.random.fork_rng([]):
-            torch.manual_seed(mixed_seed(self.seed, "novel"))
+        with OwnDraws(mixed_seed(self.seed, "novel")):
             return CrkdNetwork(
                 base,
                 novel,

@@ -92,13 +92,13 @@ class KnownNetwork(nn.Module):
         super().__init__()
         if reduce:
             body, dim = Reduced(body, dim, min(reduce, dim)), min(reduce, dim)
-        self.body, self.dropout = body, dropout
+        self.body, self.dropout = body, nn.Dropout(dropout)
         self.adapter: nn.Module = Adapter(dim) if adapt else nn.Identity()
         self.head = Prototypes(dim, known)
 
     def features(self, inputs: Tensor) -> Tensor:
         """What both kinds of heads look at, (B, d)."""
-        pooled = F.dropout(self.body(inputs), self.dropout, self.training)
+        pooled = self.dropout(self.body(inputs))
         return self.adapter(pooled)
 
     def cosines(self, features: Tensor) -> Tensor:

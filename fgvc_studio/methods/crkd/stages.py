@@ -1,4 +1,4 @@
-"""The stages of a run, one after the other: calibrate the gate, learn the known, discover.
+"""The stages of a run, one after the other: learn the known, set them apart, discover.
 
 Each is trained by the common loop; a checkpoint holds what the finished stages gave and where the
 present one stands.
@@ -19,7 +19,7 @@ from torch import Tensor
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.runs import StepReport
 from fgvc_studio.methods import checkpoints
-from fgvc_studio.methods.crkd import gate, proposals
+from fgvc_studio.methods.crkd import proposals
 from fgvc_studio.methods.crkd.config import CrkdConfig
 from fgvc_studio.methods.crkd.helpers import Count, Counted, Group, silent
 from fgvc_studio.methods.crkd.learner import DiscoverLearner, KnownLearner
@@ -30,7 +30,8 @@ from fgvc_studio.methods.crkd.source import Source, frozen_vectors
 from fgvc_studio.methods.loop import Loop, Rows, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
 
-CALIBRATE, KNOWN, DISCOVER = "calibrate", "known", "discover"
+KNOWN, DISCOVER = "known", "discover"
+_STAGES = (KNOWN, DISCOVER)
 _PREVIEW = 1000
 
 Concluding = Generator[None, None, dict[str, Any]]
@@ -97,8 +98,8 @@ class Stages:
         if self._path is not None and self._path.is_file():
             kept = checkpoints.load_state(self._path)
             self.done = dict(kept["done"])
-        makers = {CALIBRATE: self._calibrate, KNOWN: self._known, DISCOVER: self._discover}
-        for name in self._names():
+        makers = {KNOWN: self._known, DISCOVER: self._discover}
+        for name in _STAGES:
             if name in self.done:
                 continue
             stage = makers[name]()
@@ -171,29 +172,24 @@ class Stages:
         return int(self.done[DISCOVER]["best_head"])
 
     # ---- stages ----------------------------------------------------------------------------
-    def _names(self) -> list[str]:
-        hidden = self.material.hidden()
-        return [CALIBRATE] * bool(len(hidden)) + [KNOWN, DISCOVER]
-
-    def _calibrate(self) -> _Stage:
-        hidden = self.material.hidden()
-        away = np.isin(self.material.labels[self.material.named], hidden)
-        seen = self.material.named[~away]
-        numbers, labels = np.unique(self.material.labels[seen], return_inverse=True)
-        learner = self._known_learner(seen, labels.astype(np.int64), len(numbers), None, "hide")
-
-        def conclude() -> dict[str, Any]:
-            cosines = self.material.cosines(learner.network, self.material.named[away])
-            limit = gate.threshold(cosines, self.config.gate_error)
-            return {"threshold": limit}
-
-        return _Stage(self._loop_of(learner, len(seen), self.config.known_epochs), conclude)
-
     def _known(self) -> _Stage:
+        c = self.config
         train, held = self.material.held_out()
-        learner = self._known_learner(
-            train, self.material.labels[train], self.material.classes, held, "known"
+        network = self.material.known_network(self.material.classes)
+        if isinstance(network.body, Reduced):
+            network.body.whitening.set(self.material.reduction(train))
+        learner = KnownLearner(
+            network,
+            c,
+            self.runtime,
+            self.material.fetch(train),
+            torch.from_numpy(self.material.labels[train]),
+            lambda network: self.material.accuracy(network, held),
+            seed=mixed_seed(self.seed, KNOWN),
+            epochs=c.known_epochs,
+            warmup=c.known_warmup,
         )
+        self.learner = learner
 
         def conclude() -> Concluding:
             network = learner.network
@@ -202,7 +198,7 @@ class Stages:
             chosen = yield from self._choose_pool(network)
             return {"network": network.state_dict(), "accuracy": accuracy, **chosen}
 
-        return _Stage(self._loop_of(learner, len(train), self.config.known_epochs), conclude)
+        return _Stage(self._loop_of(learner, len(train), c.known_epochs), conclude)
 
     def _discover(self) -> _Stage:
         c = self.config
@@ -254,35 +250,14 @@ class Stages:
         return _Stage(self._loop_of(learner, len(rows), epochs), conclude)
 
     # ---- their parts -----------------------------------------------------------------------
-    def _known_learner(
-        self, rows: Rows, labels: NDArray[np.int64], classes: int, held: Rows | None, word: str
-    ) -> KnownLearner:
-        c = self.config
-        network = self.material.known_network(classes)
-        if isinstance(network.body, Reduced):
-            network.body.whitening.set(self.material.reduction(rows))
-        learner = KnownLearner(
-            network,
-            c,
-            self.runtime,
-            self.material.fetch(rows),
-            torch.from_numpy(labels),
-            lambda network: float("nan") if held is None else self.material.accuracy(network, held),
-            seed=mixed_seed(self.seed, word),
-            epochs=c.known_epochs,
-            warmup=c.known_warmup,
-        )
-        self.learner = learner
-        return learner
-
     def _choose_pool(self, network: KnownNetwork) -> Concluding:
         """The gate, and the number of novel classes."""
         c = self.config
-        gated, classes = np.empty(0, np.int64), np.empty(0, np.int64)
-        if CALIBRATE in self.done:
-            cosines = self.material.cosines(network, self.material.unnamed)
-            known, nearest = gate.passed(cosines, float(self.done[CALIBRATE]["threshold"]))
-            gated, classes = self.material.unnamed[known], nearest[known]
+        gated = classes = np.empty(0, np.int64)
+        if self.material.gates:
+            gated = yield from self.material.gated()
+            if len(gated):
+                classes = self.material.cosines(network, gated).argmax(1).astype(np.int64)
         pool = np.setdiff1d(self.material.unnamed, gated)
         if len(pool) < 2:
             raise UserError(
@@ -333,7 +308,7 @@ class Stages:
     def _reports(self, loop: Loop) -> Iterator[StepReport]:
         """The loop's reports, counted over all stages."""
         lengths = self._lengths(loop)
-        before = sum(lengths[: self._names().index(self._name)])
+        before = sum(lengths[: _STAGES.index(self._name)])
         first = self._warnings() if self._name == DISCOVER else ()
         for report in loop.steps():
             alarms, first = report.alarms + first, ()
@@ -345,7 +320,7 @@ class Stages:
         if isinstance(made, dict):
             return made
         lengths = self._lengths(stage.loop)
-        step = sum(lengths[: self._names().index(self._name) + 1])
+        step = sum(lengths[: _STAGES.index(self._name) + 1])
         try:
             while True:
                 next(made)
@@ -359,18 +334,12 @@ class Stages:
     def _lengths(self, loop: Loop) -> list[int]:
         """Steps of each stage; before the gate the last one is a forecast."""
         c, found = self.config, []
-        for name in self._names():
+        for name in _STAGES:
             if name == self._name:
                 found.append(loop.total)
                 continue
             n = len(self.material.named) + len(self.material.unnamed)
-            if name == CALIBRATE:
-                n = int(
-                    (
-                        ~np.isin(self.material.labels[self.material.named], self.material.hidden())
-                    ).sum()
-                )
-            elif name == KNOWN:
+            if name == KNOWN:
                 n = len(self.material.held_out()[0])
             per = self.material.sampler(n).steps_per_epoch
             epochs = max(c.epochs, -(-c.least_steps // per)) if name == DISCOVER else c.known_epochs
@@ -384,6 +353,6 @@ class Stages:
                 f"{len(self.pool)} images are few for {self.novel} new categories: "
                 "five for each would be the least."
             )
-        if self.config.gate == "on" and CALIBRATE not in self.done:
+        if self.config.gate == "on" and not self.material.gates:
             found.append("The gate is off: it needs three known categories to be calibrated.")
         return tuple(found)

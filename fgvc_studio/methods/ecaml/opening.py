@@ -14,6 +14,7 @@ from fgvc_studio.methods.ecaml.model import EcamlNetwork
 from fgvc_studio.methods.ecaml.start import start
 from fgvc_studio.methods.loop import Rows
 from fgvc_studio.methods.runtime import Runtime
+from fgvc_studio.vision.own_draws import OwnDraws
 from fgvc_studio.vision.split import Split
 
 _LIVE_NORMS_FROM = 32
@@ -56,8 +57,7 @@ def opened(
         others = unnamed(everything, learned, seed)
     pooled, labels = named
     made = start(config, pooled, labels, everything, seed, others, dims)
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+    with OwnDraws(seed):
         network = EcamlNetwork(
             split, made, confuse_trunk=config.confuse_trunk, keep=config.keep if head else 0.0
         )

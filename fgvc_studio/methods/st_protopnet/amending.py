@@ -159,7 +159,9 @@ class Amender:
             switch(self.net, off, on=True)
 
     def _finisher(self, audit: Audit | None) -> Finisher:
-        division = divide(self.labels, self._usable(), self.seed, self.config.refit)
+        division = divide(
+            self.labels, self._usable(), self.seed, self.config.refit, self.config.audit_share
+        )
         return Finisher(
             self.net,
             self._feed(),

@@ -41,12 +41,20 @@ class StProtoConfig:
         10, "At most as many passes for the last layers.", low=0, high=1000
     )
     refit: bool = param(
-        False, "Train on the validation images too, with exactly last_layer_epochs."
+        False,
+        "Train on the validation images too, but for the audit's, with exactly last_layer_epochs.",
     )
     final_fit: str = param(
         "auto",
         "Choose on validation, then train on these images too; auto: where there is a split val.",
         choices=("auto", "yes", "no"),
+    )
+    audit_share: float = param(
+        0.5,
+        "Of the validation images, left out of the last fit too (at least 20 of them), so that "
+        "what a ban does can be judged on images the model never saw.",
+        low=0,
+        high=1,
     )
     batch: int = param(64, "Images per step and process.", low=1, high=4096)
     lr_tail: float = param(1e-4, "Learning rate of the backbone's part.", low=0, high=1)

@@ -23,6 +23,8 @@ from fgvc_studio.methods.st_protopnet.config import (
 )
 
 HELD_OUT = 0.15
+AUDIT_LEAST = 20
+"""Validation images that the last fit leaves out, if there are as many."""
 _PROTOTYPES = 5
 
 
@@ -77,7 +79,9 @@ class Division:
     validation: Rows
 
 
-def divide(labels: Labels, usable: Rows, seed: int, refit: bool = False) -> Division:
+def divide(
+    labels: Labels, usable: Rows, seed: int, refit: bool = False, audit_share: float = 0.0
+) -> Division:
     """Labelled usable rows for training and validation.
 
     Without a split of the user, `HELD_OUT` of each class is held out, at least one image.
@@ -85,7 +89,8 @@ def divide(labels: Labels, usable: Rows, seed: int, refit: bool = False) -> Divi
     Parameters
     ----------
     refit : bool
-        Train on all of them.
+        Train on the validation images too, but for a share of each category's (rounded up) that
+        stays to judge bans with, and more of every category in turn until there are `AUDIT_LEAST`.
 
     Raises
     ------
@@ -103,11 +108,11 @@ def divide(labels: Labels, usable: Rows, seed: int, refit: bool = False) -> Divi
             f"A category needs {LEAST_IMAGES} images to find prototypes in; too few of: {shown}.",
             "Label more images of these, merge them into others, or leave them out.",
         )
-    if refit:
-        return Division(rows, np.empty(0, np.int64))
     held = labels.validation[rows]
     if not held.any():
         held = _held_out(labels.classes[rows], seed)
+    if refit:
+        held = _for_audit(labels.classes[rows], held, audit_share)
     train = rows[~held]
     missing = np.bincount(labels.classes[train], minlength=len(labels.names)) == 0
     if missing.any():
@@ -126,6 +131,24 @@ def _held_out(classes: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
         rng = np.random.default_rng(mixed_seed(seed, "validation", int(c)))
         held[rng.permutation(mine)[:count]] = True
     return held
+
+
+def _for_audit(
+    classes: NDArray[np.int64], held: NDArray[np.bool_], share: float
+) -> NDArray[np.bool_]:
+    """Which of the validation images `held` stay out of the last fit; the same ones every time."""
+    kept = np.zeros(len(classes), bool)
+    if share <= 0:
+        return kept
+    drawn = []
+    for c in np.unique(classes[held]):
+        rng = np.random.default_rng(mixed_seed(0, "audit", int(c)))
+        drawn.append(rng.permutation(np.flatnonzero(held & (classes == c))))
+        kept[drawn[-1][: int(np.ceil(share * len(drawn[-1])))]] = True
+    if drawn and kept.sum() < AUDIT_LEAST:
+        turn = np.concatenate([np.arange(len(mine)) for mine in drawn])
+        kept[np.concatenate(drawn)[np.argsort(turn, kind="stable")[:AUDIT_LEAST]]] = True
+    return kept
 
 
 def per_class(config: StProtoConfig, classes: NDArray[np.int64]) -> int:

@@ -36,7 +36,7 @@ class Feed:
         """The first stored view of a kind, (n, ...) float32."""
         first = np.zeros((len(rows), 1), np.int64)
         found = torch.from_numpy(self._cache.read(kind, rows, first)[0])
-        return laid_out(found.to(self._device).float())
+        return laid_out(found.to(self._device))
 
     def drawn(self, rows: Rows, chosen: Tensor, step: int) -> Tensor:
         """A random view of each picture.
@@ -58,7 +58,7 @@ class Feed:
                 parts.append((at, self._cache.read(kind, rows[at], views)[0]))
         order = np.argsort(np.concatenate([at for at, _ in parts]))
         found = torch.from_numpy(np.concatenate([part for _, part in parts])[order])
-        return laid_out(found.to(self._device).float())
+        return laid_out(found.to(self._device))
 
     def _made(self, maker: ViewMaker, rows: Rows, step: int) -> Tensor:
         """New views; the clean one of a picture that has become unreadable."""

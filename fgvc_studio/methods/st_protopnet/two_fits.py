@@ -1,4 +1,7 @@
-"""A run that ends with all labelled images: a first fit chooses on validation, a second uses it."""
+"""A run of two fits: the first chooses on validation, the second learns from these images, too.
+
+Some of them stay out of the second one, see `data.divide`, to judge bans with.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,11 @@ FIRST, CHOSEN = "first", "chosen.json"
 
 
 class TwoFits:
-    """Trains on the training images, then once more on all of them.
+    """Trains on the training images, then once more on nearly all of them.
 
-    The first fit chooses the number of passes for the last layers and calibrates; its accuracies
-    on validation stay those of the model. Parameters as for `StProtoTrainer`.
+    The first fit chooses the number of passes for the last layers and calibrates. The accuracies
+    are those of the model itself on the validation images that it never saw; where there are none
+    those of the first fit on all. Parameters as for `StProtoTrainer`.
 
     Attributes
     ----------
@@ -117,7 +121,8 @@ class TwoFits:
             return self.trainer.finish()
         first = classifier.load(self.folder / FIRST, self.backbone).model
         model.calibration = first.calibration
-        model.evaluation = {**first.evaluation, "projection": model.evaluation["projection"]}
+        if not model.validation:
+            model.evaluation = {**first.evaluation, "projection": model.evaluation["projection"]}
         return self.trainer.finish()
 
     def drop_cache(self) -> None:

@@ -40,7 +40,7 @@ def network(**changes):
 def test_attention_sums_to_one_and_starts_as_the_mean(pool):
     net, dim = network(pool=pool)
     features = torch.randn(2, dim, 3, 3)
-    tokens, scores, _ = net.cells(features)
+    tokens, scores, _ = net.cells(net.look(features))
     assert torch.allclose(scores.softmax(-1).sum(-1), torch.ones(2))
     mean = torch.nn.functional.normalize(tokens.mean(1), dim=-1)
     assert torch.allclose(net.embed(features)[0], mean, atol=1e-6)

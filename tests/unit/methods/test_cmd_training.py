@@ -9,7 +9,8 @@ import torch
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.methods.cmd import embedder, learner
-from fgvc_studio.methods.cmd.trainer import RESUME, CmdTrainer
+from fgvc_studio.methods.cmd.trainer import CmdTrainer
+from fgvc_studio.methods.single_run import RESUME
 from fgvc_studio.vision.split import Rest
 from tests.unit.methods.conftest import TINY, tiny_backbone, write_pictures
 

@@ -178,17 +178,67 @@ def test_the_loss_of_known_classes_is_the_mean_over_views():
     assert torch.allclose(known_loss(z, y), torch.stack(each).mean())
 
 
-def test_the_gate_lets_at_most_its_error_of_hidden_classes_pass():
+def drained(job):
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            return end.value
+
+
+def pile(classes, each, unlabelled, novel, seed=0):
+    """Blobs: `each` items of known classes, the first of them without a label, then new classes."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(classes + novel), each)
+    centres = rng.normal(size=(classes + novel, 24))
+    x = centres[y] + 0.5 * rng.normal(size=(len(y), 24))
+    labels = np.where(y < classes, y, -1)
+    labels[(y < classes) & (np.arange(len(y)) % each < unlabelled)] = -1
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return x.astype(np.float32), y, labels.astype(np.int64)
+
+
+def test_the_gate_tells_known_items_from_those_of_new_classes():
+    for unlabelled in (3, 12):
+        x, y, labels = pile(20, 16, unlabelled, 8)
+        found = drained(gate.known(x, labels, error=0.05, part=0.1))
+        pool = labels < 0
+        assert not found[~pool].any()
+        assert found[pool & (y < 20)].mean() > 0.9
+        assert found[y >= 20].mean() <= 0.05
+
+
+def test_an_item_alone_in_the_pool_and_small_classes_can_be_judged():
+    x, _, labels = pile(4, 2, 0, 1)
+    found = drained(gate.known(x[:-1], labels[:-1], error=0.05, part=0.5))
+    assert found.shape == (8 + 1,)
+    assert not found[:8].any()
+
+
+def test_every_known_class_is_hidden_once_and_two_are_always_left():
+    assert gate.rounds(2, 0.2, 0) == []
+    for classes, part in ((3, 0.5), (4, 0.5), (50, 0.05), (50, 0.5)):
+        groups = gate.rounds(classes, part, 0)
+        assert np.array_equal(np.sort(np.concatenate(groups)), np.arange(classes))
+        assert classes - max(len(g) for g in groups) >= 2
+    assert len(gate.rounds(50, 0.05, 0)) == 20
+
+
+def test_at_most_its_part_exceeds_both_thresholds():
     rng = np.random.default_rng(0)
-    for n in (7, 100, 333):
-        hidden = rng.random((n, 5))
-        limit = gate.threshold(hidden, 0.05)
-        known, classes = gate.passed(hidden, limit)
-        assert known.mean() <= 0.05
-        assert (classes == hidden.argmax(1)).all()
-    assert len(gate.hidden_classes(2, 0.2, 0)) == 0
-    assert len(gate.hidden_classes(3, 0.2, 0)) == 1
-    assert len(np.unique(gate.hidden_classes(50, 0.2, 0))) == 10
+    for n in (1, 7, 100, 333):
+        near, lead = rng.random((2, n))
+        least_near, least_lead = gate.thresholds(near, lead, 0.05)
+        passed = (near > least_near) & (lead > least_lead)
+        assert passed.mean() <= 0.05 * gate.SPENT
+        assert (near > least_near).mean() <= 0.05 * gate.ALONE
+
+
+def test_items_that_are_alone_of_their_class_do_not_pass():
+    x, y, labels = pile(20, 16, 6, 12)
+    alone = (y < 20) | (np.arange(len(y)) % 16 == 0)
+    found = drained(gate.known(x[alone], labels[alone], error=0.05, part=0.1))
+    assert found[y[alone] >= 20].mean() < 0.2
 
 
 def clustered(n=30, heads=3, seed=0):

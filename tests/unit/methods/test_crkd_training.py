@@ -118,15 +118,14 @@ def test_every_stage_can_be_resumed(stop, runtime, tmp_path):
         (tmp_path / name).mkdir()
         made.append(of_vectors(config, y, 3, runtime, tmp_path / name))
     whole, cut = made
-    reports = list(whole.steps())
+    reports = [r for r in whole.steps() if r.losses]
     for report in cut.steps():
         if report.step == stop:
             cut.save()
             break
     again = of_vectors(config, y, 3, runtime, tmp_path / "cut")
-    rest = list(again.steps())
+    rest = [r for r in again.steps() if r.losses]
     assert [r.step for r in rest] == [r.step for r in reports][stop:]
-    assert "calibrate" in again.done
     a, b = (m.done["discover"]["network"] for m in (whole, again))
     assert all(torch.equal(a[k], b[k]) for k in a)
 
@@ -214,9 +213,8 @@ def test_the_gate_sets_known_items_apart_and_changes_nothing_else(runtime, tmp_p
     on, off = found["on"], found["off"]
     assert len(off.done["known"]["gated"]) == 0
     gated = on.done["known"]["gated"].numpy()
-    assert np.mean(np.isin(hidden_known, gated)) > 0.7
-    # two hidden classes calibrate roughly: the novel ones exceed the 5 % asked for
-    assert (y[gated] >= 12).sum() < 36 / 3
+    assert np.mean(np.isin(hidden_known, gated)) > 0.6
+    assert (y[gated] >= 12).sum() <= 0.05 * 36
     named = on.done["known"]["gated_class"].numpy()
     right = np.isin(gated, hidden_known)
     assert (named[right] == y[gated[right]]).all()

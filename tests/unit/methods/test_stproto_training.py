@@ -9,11 +9,12 @@ import torch
 from PIL import Image
 
 from fgvc_studio.domain.errors import UserError
+from fgvc_studio.methods.single_run import RESUME
 from fgvc_studio.methods.st_protopnet import classifier, losses
 from fgvc_studio.methods.st_protopnet.audit import Audit, Cutout
 from fgvc_studio.methods.st_protopnet.config import StProtoConfig
 from fgvc_studio.methods.st_protopnet.data import Labels
-from fgvc_studio.methods.st_protopnet.trainer import RESUME, StProtoTrainer
+from fgvc_studio.methods.st_protopnet.trainer import StProtoTrainer
 from fgvc_studio.vision.views import Pictures
 
 TINY = StProtoConfig(
@@ -310,7 +311,7 @@ def test_an_audit_moves_prototypes_off_forbidden_patches(finished, data, tmp_pat
 
 
 def test_a_refit_trains_on_all_labelled_images(backbone, data, runtime, tmp_path):
-    config = dataclasses.replace(TINY, refit=True, temperature=0.5)
+    config = dataclasses.replace(TINY, refit=True, audit_share=0.0, temperature=0.5)
     made = trainer(config, backbone, data, tmp_path / "run", runtime)
     run(made)
     assert len(made.division.train) == CLASSES * EACH and not len(made.division.validation)

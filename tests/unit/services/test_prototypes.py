@@ -99,7 +99,7 @@ def test_effects_name_every_prediction_that_flips(proto_studio):
         assert flip.before != flip.after
         assert flip.truth == proto_studio.catalogue.category[flip.item_id - 1]
     same = prototypes.effects(RUN, own, against=own)
-    assert same.flips == () and same.accuracy_before == same.accuracy_after
+    assert not same.flips and same.accuracy_before == same.accuracy_after
 
 
 def test_verdicts_are_operations(proto_studio):

@@ -105,6 +105,16 @@ def test_a_discovery_that_does_not_fit_is_refused(made, wrong):
     assert decisions(studio) == before
 
 
+def test_a_relation_that_says_nothing_is_taken_from_the_space(made):
+    studio, truth = made
+    flat = np.array([[0.34, 0.33, 0.33]] * 3, np.float32)
+    studio.review.propose(
+        found_of(truth, relation=flat, relation_cosine=flat, known=np.array([2, 3, 4]))
+    )
+    shares = [c.nearest[0].share for c in studio.review.clusters()]
+    assert min(shares) > 0.5
+
+
 def test_relations_and_confidence_of_the_source_are_kept(made):
     studio, truth = made
     n = int((truth >= 3).sum())

@@ -11,7 +11,7 @@ from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import LabelSource, Split
 from fgvc_studio.domain.runs import RunState
 from fgvc_studio.methods import registry
-from fgvc_studio.methods.st_protopnet import bundle
+from fgvc_studio.methods.st_protopnet import bundle, data
 from fgvc_studio.services import training_material
 from tests.unit.services.training_kit import finish, project, set_split, stop_at
 
@@ -20,6 +20,8 @@ PROTO = {
     "epochs": 2, "warm_epochs": 1, "batch": 6, "prototypes": 1, "dim": 8, "last_layer_epochs": 1,
     "random_views": 1,
 }  # fmt: skip
+ALL_OF_THEM = PROTO | {"audit_share": 0.0}
+"""The last fit learns from every validation image."""
 CRKD = {
     "novel": 1, "gate": "off", "known_epochs": 2, "known_warmup": 1, "epochs": 2, "warmup": 1,
     "least_steps": 1, "start": "random", "hidden": 12, "projection": 6, "views": 2, "batch": 8,
@@ -162,7 +164,7 @@ def test_ecaml_goes_on_with_the_labels_and_vectors_of_its_start(many):
 @pytest.mark.parametrize("steps", [(2,), (4, 11)])
 def test_st_protopnet_goes_on_in_either_fit(few, steps):
     set_split(few, np.array([2, 10, 18]), Split.VAL)
-    first, second = stopped_and_resumed(few, "st-protopnet", steps, settings=PROTO)
+    first, second = stopped_and_resumed(few, "st-protopnet", steps, settings=ALL_OF_THEM)
     assert first == second
 
 
@@ -176,7 +178,7 @@ def test_crkd_goes_on_and_proposes_once(few, step):
 
 def test_the_last_fit_learns_from_validation_images_too(few):
     set_split(few, np.array([2, 3, 10, 11, 18, 19]), Split.VAL)
-    _, result = finish(few.training.run("st-protopnet", train="head", settings=PROTO))
+    _, result = finish(few.training.run("st-protopnet", train="head", settings=ALL_OF_THEM))
     found = bundle.read(few.training.runs.folder(result.run))
     assert len(found.training) == 18 and not len(found.validation)
     assert found.calibrated_on == "validation" and found.evaluation["final"]["accuracy"] >= 0
@@ -188,10 +190,44 @@ def test_the_last_fit_learns_from_validation_images_too(few):
     assert result.card.metrics["accuracy"]["n"] == 6
 
 
+def test_the_last_fit_leaves_validation_images_to_judge_bans_with(few, monkeypatch):
+    set_split(few, np.array([2, 3, 10, 11, 18, 19]), Split.VAL)
+    monkeypatch.setattr(data, "AUDIT_LEAST", 3)
+    _, result = finish(few.training.run("st-protopnet", train="head", settings=PROTO))
+    found = bundle.read(few.training.runs.folder(result.run))
+    assert (len(found.training), len(found.validation)) == (15, 3)
+    opened = few.prototypes.opened(result.run)
+    assert few.catalogue.category[opened.validation - 1].tolist() == [1, 2, 3]
+    finish(few.prototypes.prepare(result.run))
+    effects = few.prototypes.effects(result.run, [0])
+    assert (effects.on, effects.items) == ("validation", 3)
+    assert effects.accuracy_before == pytest.approx(found.evaluation["final"]["accuracy"])
+    _, child = finish(few.prototypes.refit(result.run))
+    derived = few.prototypes.opened(child)
+    assert derived.validation.tolist() == opened.validation.tolist()
+    assert len(derived.bundle.training) == 15
+    assert few.prototypes.effects(child, [0]).on == "validation"
+
+
+def test_a_few_validation_images_all_stay_out_of_the_last_fit(few):
+    set_split(few, np.array([2, 3, 10, 11, 18, 19]), Split.VAL)
+    _, result = finish(few.training.run("st-protopnet", train="head", settings=PROTO))
+    found = bundle.read(few.training.runs.folder(result.run))
+    assert (len(found.training), len(found.validation)) == (12, 6)
+
+
+def test_few_test_items_and_validation_judge_a_run_together(few):
+    some = np.flatnonzero(few.catalogue.columns.split == Split.TEST) + 1
+    set_split(few, some[:4], Split.VAL)
+    _, result = finish(few.training.run("st-protopnet", train="head", settings=PROTO))
+    assert result.card.metrics["accuracy"]["n"] == 6
+    assert "the few labelled items of the split test" in result.card.data["protocol"]
+
+
 def test_without_test_items_validation_judges_the_fit_that_did_not_see_it(few):
     columns = few.catalogue.columns
     set_split(few, np.flatnonzero(columns.split == Split.TEST) + 1, Split.VAL)
-    _, result = finish(few.training.run("st-protopnet", train="head", settings=PROTO))
+    _, result = finish(few.training.run("st-protopnet", train="head", settings=ALL_OF_THEM))
     card = result.card
     assert card.metrics["accuracy"]["n"] == 6 and "validation" in card.data["protocol"]
     assert any("before the last" in note for note in card.notes)
@@ -200,7 +236,7 @@ def test_without_test_items_validation_judges_the_fit_that_did_not_see_it(few):
 
 def test_the_first_fit_is_the_last_when_it_was_enough(few):
     set_split(few, np.array([2, 3, 10, 11, 18, 19]), Split.VAL)
-    job = few.training.run("st-protopnet", train="head", settings=PROTO | {"epochs": 8})
+    job = few.training.run("st-protopnet", train="head", settings=ALL_OF_THEM | {"epochs": 8})
     for report in job:
         if report.detail.get("losses") and report.done == 2:
             few.training.enough(report.detail["run"])

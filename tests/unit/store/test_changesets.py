@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
+
 import apsw
 import numpy as np
 import pytest
 from store_kit import decisions
 
 from fgvc_studio.domain.records import LabelSource
-from fgvc_studio.store.changesets import LabelRows, label_changes
+from fgvc_studio.store.changesets import LabelChange, LabelRows, label_changes
+from fgvc_studio.store.label_table import LabelTable
+from fgvc_studio.store.recording import Changes
 
 _TABLE = (
     "CREATE TABLE labels (item_id INTEGER PRIMARY KEY, category_id INTEGER NOT NULL, "
@@ -110,3 +114,64 @@ def test_undo_and_redo_keep_no_changes_of_their_own(shop):
     sizes = [r[0] for r in shop.store._db.rows("SELECT length(changeset) FROM operations")]
     assert sizes[2:] == [0, 0, 0] and min(sizes[:2]) > 0
     assert undone.items.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("size", [0, 1, 150])
+def test_a_change_survives_the_log(size):
+    rng = np.random.default_rng(size)
+    items = np.sort(rng.choice(90_000, size, replace=False)) + 1
+    change = LabelChange(_rows(rng, items[rng.random(size) < 0.5]), _rows(rng, items))
+    rest = b"other tables" * (size % 3)
+    again = Changes.unpack(Changes(change, rest).pack())
+    assert again.rest == rest and again.changeset() == rest + change.changeset()
+    for end in ("before", "after"):
+        mine, read = getattr(change, end), getattr(again.labels, end)
+        for a, b in zip((mine.item_id, *mine.columns), (read.item_id, *read.columns), strict=True):
+            assert a.dtype == b.dtype and a.tolist() == b.tolist()
+
+
+def test_a_log_of_changesets_only_is_read_as_well():
+    stream = zlib.compress(b"as SQLite wrote it")
+    assert Changes.unpack(stream) == Changes(None, b"as SQLite wrote it")
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("disturbed", [0, 1, 2, 3, 40])
+@pytest.mark.parametrize("alike", [False, True])
+def test_moving_labels_does_what_sqlite_does(shop, inverted, disturbed, alike):
+    """Against `Changeset.apply`: the same conflicts, and without any the same table."""
+    rng = np.random.default_rng([inverted, disturbed, alike])
+    items = np.arange(1, 9) if alike else np.sort(rng.choice(9, 8, replace=False)) + 1
+    before, after = _rows(rng, items[rng.random(8) < 0.6]), _rows(rng, items)
+    if alike:
+        after = after.at(np.zeros(8, int))
+        after = LabelRows(items, *after.columns)
+    change = LabelChange(before, after)
+    other = _fill(after if inverted else before)
+    writer = shop.store._db.writer
+    for connection in (other, writer):
+        dice = np.random.default_rng(disturbed)
+        connection.execute("DELETE FROM labels")
+        _write(connection, after if inverted else before)
+        for _ in range(disturbed):
+            column = dice.choice(["category_id", "source", "confidence"])
+            connection.execute(
+                f"UPDATE labels SET {column}={column} + 1 WHERE item_id=?", (int(dice.integers(9)),)
+            )
+    unfit = []
+    flags = apsw.SQLITE_CHANGESETAPPLY_INVERT if inverted else 0
+
+    def note(reason, change):
+        unfit.append(change.name)
+        return apsw.SQLITE_CHANGESET_OMIT
+
+    apsw.Changeset.apply(change.changeset(), other, conflict=note, flags=flags)
+    conflicts, rows = LabelTable(shop.store._db).move(change, inverted=inverted)
+    assert conflicts == len(unfit)
+    if not conflicts:
+        every = "SELECT * FROM labels ORDER BY 1"
+        wanted = other.execute(every).fetchall()
+        assert writer.execute(every).fetchall() == wanted
+        columns = [c.tolist() for c in (rows.item_id, *rows.columns)]
+        assert list(zip(*columns, strict=True)) == [r for r in wanted if r[0] in items]
+    writer.execute("DELETE FROM labels")

@@ -16,12 +16,12 @@ from fgvc_studio.gui.main_window import MainWindow
 
 SETTLE_MS = 1500
 PATIENCE = 40
-"""How many times the tour looks whether the project is open and its pictures are there."""
+"""How many times it looks whether the project is open and its pictures are there."""
 
 Act = Callable[[], Any]
 
 
-class Tour(QObject):
+class Screenshots(QObject):
     """Walks through the window and saves a picture after each stop.
 
     Parameters
