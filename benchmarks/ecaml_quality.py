@@ -1,15 +1,16 @@
 """Quality of ECAML on a labelled folder: retrieval among categories that it never saw.
 
 python benchmarks/ecaml_quality.py DATA --cache FOLDER [--seeds 0,1,2] [--train head]
-    [--variants ecaml,...] [--protocol novel|apart] [--validate 0] [--set key=value ...]
+    [--variants ecaml,...] [--protocol novel|apart|unseen] [--validate 0] [--set key=value ...]
 
 DATA holds labels.csv (path, fine, split) and splits.csv (class, role: known or novel). ECAML learns
 from the labels of the known classes; each photo of a novel class then looks for its like among the
 other novel photos ("novel"), or those of the split test among the others ("apart", where only
-photos outside test are learned from). Lines of comparison: the frozen space, shrunken
-discriminants fitted on the same labels, the same run without confusion (its row norm alone),
-without either, without the neighbours among photos without a name, without the part of the space
-that stays beside the metric, and the untrained start.
+photos outside test are learned from by name). Photos without a name take part as they do in a
+project; "unseen" is "apart" without those of test among them. Lines of comparison: the frozen
+space, shrunken discriminants fitted on the same labels, the same run without confusion (its row
+norm alone), without either, without the neighbours among photos without a name, without the part
+of the space that stays beside the metric, and the untrained start.
 With --validate 0, 1 or 2 every third known class stands for the novel ones: all tuning is done so.
 """
 
@@ -58,7 +59,7 @@ def arguments():
     p.add_argument("--seeds", default="0")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--validate", type=int, choices=(0, 1, 2))
-    p.add_argument("--protocol", choices=("novel", "apart"), default="novel")
+    p.add_argument("--protocol", choices=("novel", "apart", "unseen"), default="novel")
     p.add_argument("--variants", default="ecaml,row-norm-alone,base-loss-alone")
     p.add_argument("--set", action="append", default=[])
     return p.parse_args()
@@ -99,6 +100,7 @@ def run(a, rows, y, asked, test, fit, everyone, cache):
         own = np.arange(len(queries)) if a.protocol == "novel" else None
         return retrieval(space[gallery], y[gallery], space[queries], y[queries], own)
 
+    pile = everyone[~test[everyone]] if a.protocol == "unseen" else everyone
     small = probes.pca_space(frozen[everyone])
     components = np.zeros((len(rows), small.shape[1]), np.float32)
     components[everyone] = small
@@ -112,9 +114,7 @@ def run(a, rows, y, asked, test, fit, everyone, cache):
         results = []
         for seed in map(int, a.seeds.split(",")):
             variant = dataclasses.replace(config, **VARIANTS[name], compare=False)
-            made, facts = trained(
-                a, variant, backbone, pictures, labels, frozen, everyone, seed, cache
-            )
+            made, facts = trained(a, variant, backbone, pictures, labels, frozen, pile, seed, cache)
             found = scored(made)
             results.append(found)
             line = {"space": name, "seed": seed, **told(found), **facts}
@@ -126,15 +126,15 @@ def run(a, rows, y, asked, test, fit, everyone, cache):
         print(json.dumps({"space": name, "mean": mean.tolist(), "sd": sd.tolist()}), flush=True)
 
 
-def trained(a, config, backbone, pictures, labels, frozen, everyone, seed, cache):
+def trained(a, config, backbone, pictures, labels, frozen, pile, seed, cache):
     """Embeddings of all photos by one run, and how long it took."""
     watch, cpu = time.monotonic(), time.process_time()
     places = np.full(len(labels), -1)
-    places[everyone] = np.arange(len(everyone))
+    places[pile] = np.arange(len(pile))
     with tempfile.TemporaryDirectory() as folder:
         trainer = EcamlTrainer(
             config, backbone, pictures, Path(folder), cache / f"views-{int((labels > 0).sum())}",
-            labels=labels, everything=frozen[everyone], places=places, seed=seed,
+            labels=labels, everything=frozen[pile], places=places, seed=seed,
             threads=a.threads,
             runtime=Runtime("float32", cpu=True),
         )  # fmt: skip

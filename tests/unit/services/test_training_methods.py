@@ -10,7 +10,9 @@ from fgvc_studio.cli.app import main
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import LabelSource, Split
 from fgvc_studio.domain.runs import RunState
+from fgvc_studio.methods import registry
 from fgvc_studio.methods.st_protopnet import bundle, data
+from fgvc_studio.services import training_material
 from tests.unit.services.training_kit import finish, project, set_split, stop_at
 
 ECAML = {"steps": 3, "categories_per_batch": 4, "per_category": 2, "views": 1}
@@ -53,6 +55,24 @@ def test_ecaml_makes_a_space_and_tells_what_hidden_categories_say(many):
     assert card.metrics["knn10_weighted"]["n"] == 13
     assert any("hidden" in note for note in card.notes)
     assert reports[0].detail["categories_hidden"] == 3
+
+
+def test_the_split_test_teaches_nothing_unless_chosen(few):
+    space = finish(few.embedding.run())[1].space
+    method = registry.get("ecaml")
+    of_test = np.flatnonzero(few.catalogue.columns.split == Split.TEST) + 1
+    assert len(of_test)
+    for splits, wanted in ((("train", "val"), 24 - len(of_test)), (("all",), 24)):
+        items = training_material.chosen_items(few, method, splits)
+        kept = training_material.snapshot(few, items, space)
+        assert len(kept.embedded) == wanted
+        found = training_material.material(few, kept, space, few.store.path / "runs" / "x")
+        assert len(found.everything) == wanted
+        np.testing.assert_array_equal(kept.embedded[found.places], items)
+        own = few.exploring.space(space)
+        np.testing.assert_array_equal(
+            found.everything[found.places], own.vectors[own.rows_of(items)]
+        )
 
 
 def test_st_protopnet_makes_a_classifier_and_is_judged_on_test(few):
