@@ -1,84 +1,26 @@
 """Are prototypes on planted confounders found by their suspicion, and does forbidding them help?
 
-Draws sample moths. In the training and validation images of some species lies a paper label, in
-those of others a loose pin; test images carry a label half of the time whatever the species, and
-never a pin. A quick model is trained, its prototypes are ranked by suspicion, those that lie on a
-label or pin are forbidden (as the expert would who sees them), and the model is trained on.
-Nothing is chosen on the test images.
+    confounder.py FOLDER pool dev 101 50           photos to develop with
+    confounder.py FOLDER pool eval 202 70          other photos to report on
+    confounder.py FOLDER study eval paper 11       one data set of them; --ban forbids as well
+
+See `confounder_data` for what is planted. The program sees no masks; they serve to tell where
+prototypes lie. Prototypes are forbidden by their suspicion alone; nothing is chosen on test images.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import time
 from pathlib import Path
 
 import common
+import confounder_data as data
 import numpy as np
 
-PLANTED = ("label", "loose_pin")
-
-
-def draw(folder, per_species, wanted, seed, train_test):
-    """The photos of some species with the tables of the sample data set."""
-    from fgvc_studio.sample import dataset
-    from fgvc_studio.sample.plan import Bias, plan_shots
-    from fgvc_studio.sample.species import SPECIES
-
-    known = [s.name for s in SPECIES if not s.novel]
-    # Two species of each genus stay honest; one gets labels, one pins.
-    genera = {}
-    for name in known:
-        genera.setdefault(name.split()[0], []).append(name)
-    chosen = [name for names in genera.values() for name in names[:wanted]]
-    labels = tuple(names[0] for names in genera.values())[:3]
-    pinned = tuple(names[1] for names in genera.values())[1:4]
-    bias = Bias(labels, strength=train_test, elsewhere=0.0, test=0.5, pinned=pinned)
-    shots = [
-        s for s in plan_shots(per_species * len(SPECIES), seed, bias) if s.species.name in chosen
-    ]
-    parts = {}
-    for shot in shots:
-        path = folder / shot.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        jpeg, parts[shot.path] = dataset.draw_shot(shot)
-        path.write_bytes(jpeg)
-    record = {"mask_step": 4, "images": parts}
-    (folder / "parts.json").write_text(json.dumps(record), encoding="utf-8")
-    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "species", "split"])
-        writer.writerows([s.path, s.species.name, s.split] for s in shots)
-    return {"species": len(chosen), "images": len(shots), "with labels": labels, "pins": pinned}
-
-
-def finish(job):
-    """The result of a job."""
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            return end.value
-
-
-def project(folder, photos):
-    """The project with the photos, their names and the frozen space."""
-    from fgvc_studio.interchange.base import ColumnMapping
-    from fgvc_studio.services.studio import Studio
-
-    studio = Studio.create(folder)
-    finish(
-        studio.ingest.run(
-            photos,
-            format="image_folder",
-            labels=photos / "labels.csv",
-            mapping=ColumnMapping(label=("species",), split="split"),
-        )
-    )
-    finish(studio.embedding.run())
-    return studio
+FORBIDDEN_FROM = 0.8
+"""Suspicion; chosen on the development photos."""
 
 
 def on_planted(studio, run, names):
@@ -145,7 +87,7 @@ def ranking(studio, run, positive, among=None):
 
 
 def accuracies(studio, run, off=()):
-    """Accuracy on test images without and with a label, and on those of the biased species."""
+    """Right or not of the test images, without and with something misleading beside the moth."""
     from fgvc_studio.domain.records import Split
     from fgvc_studio.services import prototypes_table
     from fgvc_studio.services.prototypes_truth import Truths
@@ -155,100 +97,114 @@ def accuracies(studio, run, off=()):
     columns = studio.catalogue.columns
     right = opened.bundle.category_ids[logits.argmax(1)] == columns.category[rows]
     test = columns.split[rows] == Split.TEST
-    dirty = np.array([bool(set(PLANTED) & set(truths.of(r + 1).confounders)) for r in rows])
-    return {
-        "test without confounder": round(float(right[test & ~dirty].mean()), 4),
-        "n": int((test & ~dirty).sum()),
-        "test with a misleading label": round(float(right[test & dirty].mean()), 4),
-        "n with": int((test & dirty).sum()),
-        "validation": round(float(right[columns.split[rows] == Split.VAL].mean()), 4),
-    }
+    planted = set(sum(data.PATTERNS.values(), ())) - {"scale_bar"}
+    if "scale_bar" in studio.planted:
+        planted.add("scale_bar")
+    dirty = np.array([bool(planted & set(truths.of(r + 1).confounders)) for r in rows])
+    return right[test & ~dirty], right[test & dirty]
 
 
-def estimated(studio, run, photos, positive):
-    """The ranking when no masks are known: the object is guessed."""
-    hidden = photos / "parts.json.hidden"
-    (photos / "parts.json").rename(hidden)
-    try:
-        finish(studio.prototypes.prepare(run))
-        return ranking(studio, run, positive)
-    finally:
-        hidden.rename(photos / "parts.json")
-        finish(studio.prototypes.prepare(run))
+def told(before, after):
+    """Accuracies and the difference with its 95 % interval over images."""
+    from fgvc_studio.analysis import intervals
+
+    found = {}
+    for name, one, two in zip(("clean", "misleading"), before, after, strict=True):
+        low, high = intervals.paired_difference(one.astype(float), two.astype(float))
+        found[name] = {
+            "before": round(float(one.mean()), 4),
+            "after": round(float(two.mean()), 4),
+            "low": round(float(low), 4),
+            "high": round(float(high), 4),
+            "n": len(one),
+        }
+    return found
+
+
+def study(args, say):
+    """One data set: rank, and with ``--ban`` forbid by the suspicion and mend."""
+    from fgvc_studio.services import prototypes_truth
+    from fgvc_studio.services.studio import Studio
+
+    prototypes_truth.FILE = "truth.json"  # read here alone, after the program has measured
+    folder = args.folder / f"{args.name}-{args.pattern}-{args.seed}"
+    photos, path = folder / "photos", folder / "p.fgvc"
+    if not path.exists():
+        drawn = data.draw(photos, args.folder / f"pool-{args.name}", args.seed, args.pattern,
+                          args.clean, args.misleading)  # fmt: skip
+        say("drawn", **drawn)
+        data.project(path, photos).close()
+    studio = Studio.open(path)
+    studio.planted = data.PATTERNS[args.pattern]
+    prototypes_truth.FILE = "parts.json"
+    if not studio.prototypes.models():
+        data.finish(studio.training.run("st-protopnet", train="head", seed=args.seed,
+                                        settings={"final_fit": "no"}))  # fmt: skip
+    run = studio.prototypes.models()[0].run
+    data.finish(studio.prototypes.prepare(run))
+    table = studio.prototypes.table(run)
+    prototypes_truth.FILE = "truth.json"
+    planted, moth = on_planted(studio, run, studio.planted), covered(studio, run) >= 0.5
+    anything = on_planted(studio, run, data.THINGS)
+    say("suspicion", prototypes=len(table), planted=int(planted.sum()),
+        on_anything=int(anything.sum()), on_the_moth=int((moth & ~anything).sum()),
+        planted_against_all_others=ranking(studio, run, planted),
+        planted_against_the_moth=ranking(studio, run, planted, planted | (moth & ~anything)),
+        planted_against_the_ground=ranking(studio, run, planted, planted | (~moth & ~anything)),
+        anything_against_all_others=ranking(studio, run, anything),
+        off_the_moth_against_on_it=ranking(studio, run, ~moth | anything))  # fmt: skip
+    if args.ban:
+        ban(studio, run, table, planted, say)
+    studio.close()
+
+
+def ban(studio, run, table, planted, say):
+    """Forbid what is suspicious; refit and fine-tune with and (the control) without the ban."""
+    off = [p.id for p in table if p.suspicion >= FORBIDDEN_FROM]
+    before = accuracies(studio, run)
+    say("forbidden", count=len(off), of_them_planted=int(planted[off].sum()))
+    control = data.finish(studio.prototypes.refit(run))
+    say("refitted, nothing forbidden (control)", **told(before, accuracies(studio, control)))
+    studio.prototypes.forbid(run, off, "suspicion")
+    say("switched off", **told(before, accuracies(studio, run, off)))
+    fitted = data.finish(studio.prototypes.refit(run))
+    off = studio.prototypes.bans(fitted)
+    say("refitted", **told(before, accuracies(studio, fitted, off)))
+    tuned = data.finish(studio.prototypes.fine_tune(run))
+    off = studio.prototypes.bans(tuned)
+    say("fine-tuned", **told(before, accuracies(studio, tuned, off)))
 
 
 def main():
     """Print one JSON object per step."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="empty or new; photos and project stay there")
-    parser.add_argument("--per-species", type=int, default=36)
-    parser.add_argument("--species", type=int, default=3, help="of each of the four genera")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--train", default="head")
-    parser.add_argument("--strength", type=float, default=1.0)
-    parser.add_argument("--run", default="", help="look at a run that is there; train none")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("folder", type=Path)
+    parts = parser.add_subparsers(dest="act", required=True)
+    pool = parts.add_parser("pool")
+    pool.add_argument("name")
+    pool.add_argument("seed", type=int)
+    pool.add_argument("each", type=int, help="photos of a species")
+    one = parts.add_parser("study")
+    one.add_argument("name")
+    one.add_argument("pattern", choices=tuple(data.PATTERNS))
+    one.add_argument("seed", type=int)
+    one.add_argument("--clean", type=int, default=24, help="test images of a species")
+    one.add_argument("--misleading", type=int, default=12)
+    one.add_argument("--ban", action="store_true")
     args = parser.parse_args()
     common.private_home()
     common.like_the_program()
-    from fgvc_studio.methods.config import parse_settings
-    from fgvc_studio.services.studio import Studio
+    began = time.process_time()
 
-    def say(what, began, **facts):
-        print(json.dumps({"step": what, "seconds": round(time.monotonic() - began, 1), **facts}),
-              flush=True)  # fmt: skip
+    def say(what, **facts):
+        spent = round(time.process_time() - began, 1)
+        print(json.dumps({"step": what, "cpu": spent, **facts}), flush=True)
 
-    photos = args.folder / "photos"
-    began = time.monotonic()
-    if not (photos / "labels.csv").is_file():
-        facts = draw(photos, args.per_species, args.species, args.seed, args.strength)
-        say("drawn", began, **facts)
-    began = time.monotonic()
-    path = args.folder / "p.fgvc"
-    studio = Studio.open(path) if path.exists() else project(path, photos)
-    say("imported and embedded", began, items=studio.catalogue.n)
-    began = time.monotonic()
-    settings = {"final_fit": "no", **parse_settings(args.set)}
-    run = (
-        args.run
-        or finish(
-            studio.training.run("st-protopnet", train=args.train, seed=args.seed, settings=settings)
-        ).run
-    )
-    finish(studio.prototypes.prepare(run))
-    say("trained and prepared", began, run=run)
-    began = time.monotonic()
-    planted = on_planted(studio, run, PLANTED)
-    moth = covered(studio, run)
-    say("suspicion", began, prototypes=len(planted), planted=int(planted.sum()),
-        on_the_moth=int((moth >= 0.5).sum()),
-        planted_against_all_others=ranking(studio, run, planted),
-        planted_against_those_on_the_moth=ranking(studio, run, planted, planted | (moth >= 0.5)),
-        off_the_moth_against_on_it=ranking(studio, run, moth < 0.5),
-        planted_without_masks=estimated(studio, run, photos, planted))  # fmt: skip
-    say("before", began, **accuracies(studio, run))
-    began = time.monotonic()
-    control = finish(studio.prototypes.refit(run))
-    say("refitted without any ban (control)", began, **accuracies(studio, control))
-    off = np.flatnonzero(planted).tolist()
-    studio.prototypes.forbid(run, off, "planted")
-    say("switched off", began, **accuracies(studio, run, off))
-    began = time.monotonic()
-    fitted = finish(studio.prototypes.refit(run))
-    say("refitted", began, **accuracies(studio, fitted, studio.prototypes.bans(fitted)))
-    for number in range(args.rounds):
-        began = time.monotonic()
-        run = finish(studio.prototypes.fine_tune(run))
-        planted = on_planted(studio, run, PLANTED)
-        say(f"fine-tuned {number + 1}", began, still_planted=int(planted.sum()),
-            **accuracies(studio, run))  # fmt: skip
-        off = np.flatnonzero(planted).tolist()
-        if not off:
-            break
-        studio.prototypes.forbid(run, off, "planted")
-        say(f"fine-tuned {number + 1}, rest switched off", began, **accuracies(studio, run, off))
-    studio.close()
+    if args.act == "pool":
+        data.draw_pool(args.folder / f"pool-{args.name}", args.seed, args.each)
+        say("drawn")
+    else:
+        study(args, say)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,66 +137,6 @@ def faithfulness(contributions: Floats, logits: Floats) -> float:
 
 
 # ---- suspicion -------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Suspicion:
-    """What speaks against a prototype, each 0 .. 1 or None when not available.
-
-    Attributes
-    ----------
-    outside : float or None
-        Share of its map's energy outside the object.
-    other_classes : float or None
-        Share of its best patches in images of other classes.
-    border : float or None
-        Share of its maxima in the outer ring of cells.
-    disparate : float or None
-        1 - mean pairwise cosine of its best patches.
-    irrelevant : float or None
-        1 - rank of its relevance.
-    """
-
-    outside: float | None = None
-    other_classes: float | None = None
-    border: float | None = None
-    disparate: float | None = None
-    irrelevant: float | None = None
-
-    @property
-    def score(self) -> float:
-        """Mean of the available parts; NaN without any."""
-        parts = [getattr(self, f.name) for f in fields(self)]
-        known = [p for p in parts if p is not None]
-        return float(np.mean(known)) if known else float("nan")
-
-
-def energy_outside(map_: Floats, inside: Floats) -> float | None:
-    """Share of a map's (positive) energy outside an object.
-
-    Parameters
-    ----------
-    map_ : ndarray (h, w)
-    inside : ndarray (h, w)
-        Share of each cell that the object covers, 0 .. 1.
-    """
-    energy = np.maximum(map_, 0)
-    total = float(energy.sum())
-    return min(1.0, float((energy * (1 - inside)).sum()) / total) if total > 0 else None
-
-
-def share_of_others(classes: Sequence[int], own: int) -> float | None:
-    """Share of best patches that lie in images of other classes; those without a class left out."""
-    known = [c for c in classes if c >= 0]
-    return float(np.mean([c != own for c in known])) if known else None
-
-
-def share_at_border(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> float | None:
-    """Share of maxima (row, column) in the outer ring of an (h, w) map."""
-    if not cells:
-        return None
-    h, w = shape
-    return float(np.mean([r in (0, h - 1) or c in (0, w - 1) for r, c in cells]))
-
-
 def disparity(features: Floats) -> float | None:
     """1 - mean pairwise cosine of unit patch features (n, D), cut to 0 .. 1."""
     n = len(features)
@@ -204,6 +144,15 @@ def disparity(features: Floats) -> float | None:
         return None
     total = float((features.sum(0) ** 2).sum() - (features**2).sum())
     return float(np.clip(1 - total / (n * (n - 1)), 0, 1))
+
+
+def suspicion(parts: Floats) -> NDArray[np.float64]:
+    """Geometric mean of the parts (m, P), each 0 .. 1, that are not NaN; NaN without any, (P,)."""
+    known = ~np.isnan(parts)
+    counts = known.sum(0)
+    product = np.prod(np.where(known, parts, 1.0), axis=0)
+    roots = np.power(product, 1 / np.maximum(counts, 1))
+    return np.where(counts > 0, roots, np.nan)
 
 
 def irrelevance(relevance: Floats) -> NDArray[np.float64]:

@@ -14,8 +14,10 @@ from fgvc_studio.domain.records import Box
 
 BRANCHES = ("trivial", "support")
 """In the order of prototype ids: trivial ones are far from other categories, support ones near."""
-PARTS = ("outside", "other_categories", "border", "disparate", "irrelevant")
-"""Names of the parts of the suspicion, in the order to show them."""
+PARTS = ("outside", "tied", "other_categories", "border", "disparate", "irrelevant")
+"""Names of what speaks against a prototype, in the order to show it; see `SUSPECT`."""
+SUSPECT = 2
+"""How many of the first parts make the suspicion; the others stand beside it."""
 ESTIMATED = "outside_estimated"
 """Name of the first part where the object is a guess, not a known mask."""
 
@@ -64,7 +66,8 @@ class Prototype:
     source : Patch
         The training patch that it is.
     suspicion : float
-        Mean of `parts`; NaN before the run is prepared.
+        Square root of the product of the first `SUSPECT` parts that are known: it looks beside the
+        object, and its category is told by it. NaN before the run is prepared.
     parts : mapping
         `PARTS` (or `ESTIMATED` for the first) -> 0 .. 1; only those that are available.
     relevance : float

@@ -79,7 +79,8 @@ def suspicion() -> tuple[str, str]:
         translate("prototypes", "Suspicion"),
         translate(
             "prototypes",
-            "Mean of the parts below. It sorts, it never decides: many good prototypes look odd",
+            "High where a prototype looks beside the object and yet its category is told by it: "
+            "the first two rows, multiplied. It sorts, it never decides",
         ),
     )
 
@@ -89,16 +90,22 @@ def part(key: str) -> tuple[str, str]:
     return {
         "outside": (
             translate("prototypes", "Outside the object"),
-            translate(
-                "prototypes", "Share of what it sees that lies outside the object's mask or box"
-            ),
+            translate("prototypes", "Share of its best places that lie outside the object's mask"),
         ),
         "outside_estimated": (
             translate("prototypes", "Outside (estimated)"),
             translate(
                 "prototypes",
-                "Share of what it sees that lies outside the object; no masks are known, so the "
+                "Share of its best places that lie outside the object; no masks are known, so the "
                 "object is guessed from the photos",
+            ),
+        ),
+        "tied": (
+            translate("prototypes", "Tied to its category"),
+            translate(
+                "prototypes",
+                "How much stronger it fires on its own category than on others. Good for a part of "
+                "the object, a warning beside it: a label or a pin may tell the category",
             ),
         ),
         "other_categories": (

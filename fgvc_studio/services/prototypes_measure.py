@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fgvc_studio.methods.st_protopnet.bundle import Bundle
 
 FILE = "measures.npz"
-FORMAT = 2
+FORMAT = 3
 """Changes when the measures mean something else."""
 TOP = 10
 POOL = 400
@@ -52,8 +52,8 @@ class Measures:
         The same among labelled items that are not of the split ``test``.
     boxes : ndarray (2P, 4)
         Region of the source: top, bottom, left, right in parts of the model's input.
-    outside, border, disparate, relevance : ndarray (2P,)
-        The first of the source and the best patches, their hottest cells only (see `hot`).
+    outside, tied, border, disparate, relevance : ndarray (2P,)
+        The first of the peaks in the source and the best patches; the second see `tied`.
     part_purity : ndarray (2P,)
         Share of the best patches that hold the commonest key point.
     usage : ndarray (2P,) int64
@@ -66,6 +66,7 @@ class Measures:
     top_labelled: Ints
     boxes: Floats
     outside: Floats
+    tied: Floats
     border: Floats
     disparate: Floats
     relevance: Floats
@@ -114,6 +115,7 @@ def measure(opened: Opened) -> Generator[Progress, None, Measures]:
         work.top_labelled,
         work.boxes,
         work.outside(),
+        tied(opened, found),
         work.border(),
         work.disparate(),
         relevance,
@@ -150,6 +152,28 @@ def relevance_of(bundle: Bundle, found: Activations, rows: Ints) -> tuple[Floats
     return relevance, usage
 
 
+def tied(opened: Opened, found: Activations) -> Floats:
+    """How much stronger each fires on labelled items of its category than on others, (2P,), 0 .. 1.
+
+    Mean scores, that is cosines; items of the split ``test`` are left out. NaN without labels of
+    its category or of others.
+    """
+    columns, bundle = opened.studio.catalogue.columns, opened.bundle
+    rows = found.rows[found.rows < opened.studio.catalogue.n]
+    rows = rows[(columns.category[rows] > 0) & (columns.split[rows] != Split.TEST)]
+    sums = np.zeros((len(bundle.category_ids) + 1, bundle.count))
+    classes = bundle.class_of(columns.category[rows].astype(np.int64))
+    for at in range(0, len(rows), 4096):
+        np.add.at(sums, classes[at : at + 4096], found.scores[rows[at : at + 4096]])  # -1: the last
+    counts = np.bincount(np.where(classes < 0, len(sums) - 1, classes), minlength=len(sums))
+    every = np.arange(bundle.count)
+    own, many = sums[bundle.classes, every], counts[bundle.classes]
+    others, rest = sums.sum(0) - own, counts.sum() - many
+    known = (many > 0) & (rest > 0)
+    gap = own / np.maximum(many, 1) - others / np.maximum(rest, 1)
+    return np.where(known, np.clip(gap, 0, 1), np.nan)
+
+
 def predictions(bundle: Bundle, found: Activations, rows: Ints) -> Ints:
     """Predicted class of some rows, nothing switched off."""
     parts = [
@@ -183,7 +207,7 @@ class _Work:
         self.top_labelled = self.top.copy()
         self.boxes = np.full((m, 4), np.nan)
         self.truths = Truths(self.opened.studio)
-        self._energy: list[list[float]] = [[] for _ in range(m)]
+        self._outside: list[list[float]] = [[] for _ in range(m)]
         self._features: list[list[NDArray[np.float32]]] = [[] for _ in range(m)]
         self._hits: list[list[NDArray[np.bool_]]] = [[] for _ in range(m)]
         self.known = False
@@ -252,14 +276,14 @@ class _Work:
         for j, is_source in wanted:
             mine = cells[:d] if j < half else cells[d:]
             map_ = np.maximum(np.tensordot(self.bundle.vectors[j], mine, 1), 0)
+            r, c = self.bundle.sources[j, 1:]
+            if not is_source:
+                r, c = self.found.places(np.array([row]), j)[0]
             if inside is not None:
-                share = prototype_metrics.energy_outside(hot(map_), inside)
-                if share is not None:
-                    self._energy[j].append(share)
+                self._outside[j].append(1 - float(inside[r, c]))
             if is_source:
                 self.boxes[j] = extent(map_)
                 continue
-            r, c = self.found.places(np.array([row]), j)[0]
             self._features[j].append(mine[:, r, c])
             if points is not None:
                 self._hits[j].append(hit(points, r, c, map_.shape, frame.geometry.size))
@@ -273,7 +297,7 @@ class _Work:
 
     # ---- what was seen ---------------------------------------------------------------------
     def outside(self) -> Floats:
-        return np.array([np.mean(e) if e else np.nan for e in self._energy])
+        return np.array([np.mean(e) if e else np.nan for e in self._outside])
 
     def disparate(self) -> Floats:
         found = (
@@ -308,15 +332,6 @@ def extent(map_: NDArray[np.floating]) -> tuple[float, float, float, float]:
         left / large.shape[1],
         right / (w * DETAIL),
     )
-
-
-def hot(map_: NDArray[np.floating]) -> NDArray[np.floating]:
-    """A map with all but its hottest cells set to 0: those that its outline is drawn around.
-
-    Maps of cosines are positive nearly everywhere, so that the energy of a whole map says more
-    about the size of the object than about the prototype.
-    """
-    return np.where(localisation.hot_mask(map_), map_, 0)
 
 
 def hit(

@@ -32,7 +32,7 @@ _HISTORY = 10_000
 
 COLUMNS = (
     "id", "branch", "category_id", "category", "source_item", "source_path", "x", "y", "width",
-    "height", "suspicion", "outside", "outside_estimated", "other_categories", "border",
+    "height", "suspicion", "outside", "outside_estimated", "tied", "other_categories", "border",
     "disparate", "irrelevant", "relevance", "purity", "weight", "usage", "duplicate_of",
     "relaxed", "forbidden", "reason", "forbidden_by", "forbidden_at", "verdict", "note",
     "judged_by", "judged_at",
@@ -91,7 +91,7 @@ def row_of(opened: Opened, one: Prototype, said: dict[str, object]) -> dict[str,
         "source_path": catalogue.columns.paths[one.source.item_id - 1],
         **{n: round(float(getattr(box, n)), 1) for n in ("x", "y", "width", "height")},
         "suspicion": _number(one.suspicion),
-        **{name: _number(one.parts.get(name)) for name in COLUMNS[11:17]},
+        **{name: _number(one.parts.get(name)) for name in COLUMNS[11:18]},
         "relevance": _number(one.relevance),
         "purity": _number(one.purity),
         "weight": _number(one.weight),

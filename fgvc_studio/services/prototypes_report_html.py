@@ -42,6 +42,7 @@ MEANING = {
 PARTS = {
     "outside": "outside the object",
     "outside_estimated": "outside the object (estimated)",
+    "tied": "stronger on its category than on others",
     "other_categories": "best patches of other categories",
     "border": "maxima at the border",
     "disparate": "best patches unlike each other",

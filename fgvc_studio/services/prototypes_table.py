@@ -13,6 +13,7 @@ from fgvc_studio.domain.prototypes import (
     BRANCHES,
     ESTIMATED,
     PARTS,
+    SUSPECT,
     Ban,
     Effects,
     Flips,
@@ -41,13 +42,8 @@ def table(opened: Opened, judgements: Sequence[Judgement], bans: Sequence[Ban]) 
     sources = opened.remembered("sources", stamp, lambda: _sources(opened, measures))
     twins = opened.remembered("duplicates", "", lambda: _duplicates(opened))
     parts, purity = _parts(opened, measures)
-    suspicion = np.full(bundle.count, np.nan)
     available = np.array(list(parts.values())) if parts else np.empty((0, bundle.count))
-    if len(available):
-        known = ~np.isnan(available)
-        counts = known.sum(0)
-        sums = np.where(known, available, 0).sum(0)
-        suspicion = np.divide(sums, counts, out=suspicion, where=counts > 0)
+    suspicion = prototype_metrics.suspicion(available[:SUSPECT])
     relevance = measures.relevance if measures else np.full(bundle.count, np.nan)
     usage = measures.usage if measures else np.zeros(bundle.count, np.int64)
     weights = bundle.weights[bundle.classes, np.arange(bundle.count)]
@@ -131,7 +127,9 @@ def _parts(opened: Opened, measures: Measures | None) -> tuple[dict[str, Floats]
     others = share_of_others(opened, measures.top_labelled)
     names = (ESTIMATED if measures.estimated else PARTS[0], *PARTS[1:])
     irrelevant = prototype_metrics.irrelevance(measures.relevance)
-    values = (measures.outside, others, measures.border, measures.disparate, irrelevant)
+    values = (
+        measures.outside, measures.tied, others, measures.border, measures.disparate, irrelevant,
+    )  # fmt: skip
     purity = np.where(np.isnan(measures.part_purity), 1 - others, measures.part_purity)
     return dict(zip(names, values, strict=True)), purity
 

@@ -110,16 +110,10 @@ def test_duplicates():
 
 
 def test_suspicion():
-    assert np.isnan(metrics.Suspicion().score)
-    assert metrics.Suspicion(outside=0.2, border=0.6).score == pytest.approx(0.4)
-    inside = np.zeros((3, 3))
-    inside[1, 1] = 1
-    assert metrics.energy_outside(np.ones((3, 3)), inside) == pytest.approx(8 / 9)
-    assert metrics.energy_outside(-np.ones((3, 3)), inside) is None
-    assert metrics.share_of_others([1, 1, 2, -1], 1) == pytest.approx(1 / 3)
-    assert metrics.share_of_others([-1], 1) is None
-    assert metrics.share_at_border([(0, 3), (3, 3)], (7, 7)) == 0.5
-    assert metrics.share_at_border([], (7, 7)) is None
+    parts = np.array([[0.9, 0.5, np.nan, np.nan], [0.4, 0.0, 0.3, np.nan]])
+    assert metrics.suspicion(parts)[:3] == pytest.approx([0.6, 0.0, 0.3])
+    assert np.isnan(metrics.suspicion(parts)[3])
+    assert np.isnan(metrics.suspicion(np.empty((0, 2)))).all()
     assert metrics.disparity(np.eye(4)) == 1 and metrics.disparity(np.ones((5, 1))) == 0
     assert metrics.disparity(np.eye(1)) is None
     assert metrics.irrelevance(np.array([3.0, 1.0, 2.0])).tolist() == [0, 1, 0.5]

@@ -28,7 +28,7 @@ def test_the_table_has_every_prototype_with_every_part_of_its_suspicion(proto_st
     for p in table:
         assert set(p.parts) == {ESTIMATED, *PARTS[1:]}
         assert all(0 <= v <= 1 for v in p.parts.values()), p.parts
-        assert p.suspicion == pytest.approx(np.mean(list(p.parts.values())))
+        assert p.suspicion == pytest.approx(np.sqrt(p.parts[ESTIMATED] * p.parts["tied"]))
         assert columns.category[p.source.item_id - 1] == p.category_id
         assert p.source.score == pytest.approx(1, abs=1e-4) or p.source.score < 1
         box = p.source.box
