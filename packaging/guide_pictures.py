@@ -291,6 +291,23 @@ class Photographer:
         self.until(lambda: page.neighbours._item)
         self.settle(4)
 
+    def teach_categories(self) -> None:
+        """Which hidden categories got worse and better."""
+        page = self._run("ecaml").page
+        page.show_view(1)
+        self.settle(2)
+        bar = page.result.verticalScrollBar()
+        bar.setValue(page.result.bars.height() + page.result.verdict.height())
+
+    def teach_drift(self) -> None:
+        """What moved."""
+        page = self._run("ecaml").page
+        page.show_view(4)
+        self.until(lambda: page.drift.view is not None)
+        self.settle(6)
+        page.drift.view.choose_item(1)
+        self.settle(2)
+
     def train_live(self) -> None:
         """A training at work; it is stopped and thrown away afterwards."""
         page = self.go("go.train")
@@ -316,7 +333,8 @@ PICTURES = (
     "discover-place", "discover-start",
     "prototypes", "prototypes-changes", "prototypes-explain", "prototypes-pair",
     "prototypes-queue",
-    "train-result", "train-neighbours", "train-setup", "train-dial", "train-live",
+    "train-result", "train-neighbours", "teach-categories", "teach-drift", "train-setup",
+    "train-dial", "train-live",
 )  # fmt: skip
 """In an order in which each finds the window as it needs it."""
 
