@@ -16,4 +16,5 @@ def isolated_settings(tmp_path_factory, monkeypatch):
     home = tmp_path_factory.mktemp("config")
     monkeypatch.setenv("FGVC_STUDIO_CONFIG", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
     return home

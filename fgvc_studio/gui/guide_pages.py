@@ -21,7 +21,7 @@ OF_WORKSPACE = {
     "go.history": "history.md",
 }
 _HEADING = re.compile(r"^(#{1,3}) +(.+?)\s*$")
-_MARKS = re.compile(r"[*_`|]|!?\[([^\]]*)\]\([^)]*\)")
+_MARKS = re.compile(r"[*_`|]|-{3,}|!?\[([^\]]*)\]\([^)]*\)")
 _BEFORE, _AROUND = 12, 90
 
 

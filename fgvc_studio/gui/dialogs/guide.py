@@ -39,8 +39,8 @@ from fgvc_studio.gui.widgets.picture_decode import image_of
 
 _PLACE = Qt.ItemDataRole.UserRole
 _WIDEST = 860
-_SHAPE = 0.625
-"""Height over width of a picture that is not read yet: the window is 1440 by 900."""
+_BLANK = (16, 10)
+"""Shape of a picture that is not read yet: the window is 1440 by 900."""
 _SLOT = "guide pictures"
 
 
@@ -51,6 +51,8 @@ class GuideView(QTextBrowser):
         super().__init__(parent)
         self._tasks = tasks
         self._pictures: dict[str, QImage] = {}
+        self._fitted: set[str] = set()
+        self._side = 0
         self.file = ""
         self.setOpenLinks(False)
         self.setAccessibleName(self.tr("Page of the guide"))
@@ -74,23 +76,21 @@ class GuideView(QTextBrowser):
         key = name.toString() if isinstance(name, QUrl) else str(name)
         if kind != QTextDocument.ResourceType.ImageResource.value:
             return None
-        width = self._width()
         picture = self._pictures.get(key)
-        if picture is None or picture.isNull():
-            blank = QImage(width, round(width * _SHAPE), QImage.Format.Format_RGB32)
-            blank.fill(QColor(theme.current().canvas))
-            return blank
-        ratio = self.devicePixelRatioF()
-        side = min(round(width * ratio), picture.width())
-        shown = picture.scaledToWidth(side, Qt.TransformationMode.SmoothTransformation)
-        shown.setDevicePixelRatio(max(1.0, side / width))
-        return shown
+        if picture is not None and not picture.isNull():
+            return picture
+        blank = QImage(*_BLANK, QImage.Format.Format_RGB32)  # drawn at the width of the page
+        blank.fill(QColor(theme.current().canvas))
+        return blank
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the pictures to the new width."""
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
             self._refit()
+            page = guide_pages.page(self.file)
+            if page is not None:
+                self._read(page)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Read what was left unread."""
@@ -105,16 +105,26 @@ class GuideView(QTextBrowser):
         super().hideEvent(event)
 
     def _read(self, page: guide_pages.Page) -> None:
-        names = [n for n in guide_pages.pictures(page.text) if n not in self._pictures]
+        """Read the pictures and fit them to the width, outside the GUI thread."""
+        side = round(self._width() * self.devicePixelRatioF())
+        if side != self._side:
+            self._side = side
+            self._fitted.clear()
+        names = [n for n in guide_pages.pictures(page.text) if n not in self._fitted]
         if names and self.isVisible():
-            self._tasks.submit(_SLOT, lambda _ticket: _read_pictures(names), self._have)
+            self._tasks.submit(_SLOT, lambda _ticket: _read_pictures(names, side), self._have)
 
     def _width(self) -> int:
         return max(240, min(_WIDEST, self.viewport().width() - 56))
 
     def _have(self, found: dict[str, QImage]) -> None:
         self._pictures.update(found)
-        self._refit()
+        self._fitted.update(found)
+        document = self.document()
+        for name, picture in found.items():
+            kind = QTextDocument.ResourceType.ImageResource.value
+            document.addResource(kind, QUrl(name), picture)
+        document.markContentsDirty(0, document.characterCount())
 
     def _refit(self) -> None:
         page = guide_pages.page(self.file)
@@ -306,11 +316,15 @@ class GuideWindow(QDialog):
         return slugs.get(fragment, "")
 
 
-def _read_pictures(names: list[str]) -> dict[str, QImage]:
+def _read_pictures(names: list[str], side: int) -> dict[str, QImage]:
+    """Pictures at most `side` pixels wide; runs in a reader's thread."""
     found = {}
     for name in names:
         try:
-            found[name] = image_of((guide_pages.folder() / name).read_bytes())
+            picture = image_of((guide_pages.folder() / name).read_bytes())
         except OSError:  # the page says what the picture would show
             continue
+        if picture.width() > side:
+            picture = picture.scaledToWidth(side, Qt.TransformationMode.SmoothTransformation)
+        found[name] = picture
     return found

@@ -20,6 +20,8 @@ from fgvc_studio.gui import theme
 from fgvc_studio.gui.icons import icon
 from fgvc_studio.gui.widgets.map_tools import Tool
 
+_ROOM_FOR_PAN = 400
+"""Below, the hand gives way: a drag with the arrow pans as well."""
 _ROOM_FOR_LABEL = 480
 _ROOM_FOR_INFO = 600
 _ROOM_FOR_TOGGLES = 440
@@ -41,7 +43,7 @@ class MapBar(QWidget):
         super().__init__(parent)
         self._usable = True
         row = QHBoxLayout(self)
-        row.setContentsMargins(8, 4, 8, 4)
+        row.setContentsMargins(5, 4, 5, 4)
         row.setSpacing(2)
         self._buttons: list[tuple[QToolButton, str]] = []
         self._tools: dict[Tool, QToolButton] = {}
@@ -57,7 +59,7 @@ class MapBar(QWidget):
             group.addButton(button)
             self._tools[tool] = button
             row.addWidget(button)
-        row.addSpacing(10)
+        row.addSpacing(4)
         self.space = QToolButton(self)
         self.space.setAccessibleName(self.tr("Space that map and search use"))
         self.space.setToolTip(self.tr("Space: map, search and suggestions use it"))
@@ -110,6 +112,7 @@ class MapBar(QWidget):
         """Let words go before buttons when the map is narrow."""
         super().resizeEvent(event)
         self.info.setVisible(self.width() >= _ROOM_FOR_INFO)
+        self._tools[Tool.PAN].setVisible(self.width() >= _ROOM_FOR_PAN)
         self._label.setVisible(self.width() >= _ROOM_FOR_LABEL)
         room = self.width() >= _ROOM_FOR_TOGGLES
         for button in self._toggles:
