@@ -65,7 +65,7 @@ def filled(trainer, cache) -> None:
             yield (
                 int(row),
                 {
-                    k.name: np.abs(rng.standard_normal((k.views, *k.shape), np.float32))
+                    k.name: rng.standard_normal((k.views, *k.shape), np.float32)
                     for k in cache.kinds.values()
                 },
             )

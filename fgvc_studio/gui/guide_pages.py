@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "resources" / "guide", _PACKAGE.parent / "docs" / "guide")
 ORDER = (
     "first-steps.md", "browse.md", "finding-new-species.md", "can-i-trust-it.md", "train.md",
-    "history.md",
+    "teach-it-your-eye.md", "history.md",
 )  # fmt: skip
 OF_WORKSPACE = {
     "go.browse": "browse.md",

@@ -58,7 +58,7 @@ class FormField:
     kind: str
     default: Any
     parameter: Parameter
-    words: Words = Words()
+    words: Words
 
     @property
     def unit(self) -> str:

@@ -253,9 +253,7 @@ class Loop:
                     f"The training broke down at step {clock.step + 1}: a loss is no number.",
                     "The last checkpoint is kept; start a new run with a lower learning rate.",
                 )
-            runtime.accelerator.backward(losses["total"])
-            if runtime.accelerator.sync_gradients:
-                runtime.accelerator.unscale_gradients(learner.optimiser)
+            runtime.backward(losses["total"], learner.optimiser)
             learner.gradients(clock)
             learner.optimiser.step()
             learner.optimiser.zero_grad(set_to_none=True)

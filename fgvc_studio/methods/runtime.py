@@ -54,9 +54,25 @@ class Runtime:
         """Whether this process writes."""
         return self.accelerator.is_main_process
 
+    @property
+    def plain(self) -> bool:
+        """One process in float32: accelerate has nothing to add, and its wrappers cost time."""
+        return self.world == 1 and self.precision == "float32"
+
     def prepare(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[Any, Any]:
-        """Model and optimiser on the device, wrapped for several processes."""
+        """Model and optimiser on the device, wrapped for several processes or mixed precision."""
+        if self.plain:
+            return model.to(self.device), optimiser
         return self.accelerator.prepare(model, optimiser)
+
+    def backward(self, loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
+        """Gradients of a loss, not scaled."""
+        if self.plain:
+            loss.backward()
+            return
+        self.accelerator.backward(loss)
+        if self.accelerator.sync_gradients:
+            self.accelerator.unscale_gradients(optimiser)
 
     def unwrap(self, model: nn.Module) -> Any:
         """The model as it was given to `prepare`."""

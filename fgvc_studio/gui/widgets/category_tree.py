@@ -231,7 +231,7 @@ class _View(QTreeView):
         header.setMinimumSectionSize(40)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(TOTAL, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(TOTAL, 72)
+        header.resizeSection(TOTAL, theme.px(72))
         self.doubleClicked.connect(self._wanted)
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio.domain.clusters import NAMED, Cluster, ClusterState
+from fgvc_studio.gui import theme
 from fgvc_studio.gui.models.cluster_model import (
     CLUSTER,
     COLUMN_KEYS,
@@ -292,10 +293,10 @@ class ClusterTable(QFrame):
             self._unknown = {c for c, values in known.items() if np.isnan(values).all()}
         bar = self.view.verticalScrollBar()
         room = self.width() - (bar.width() if bar.isVisible() else 0)
-        room -= _NAME_WIDTH + _WIDTHS[Column.SIZE]
+        room -= _NAME_WIDTH + theme.px(_WIDTHS[Column.SIZE])
         for column in (Column.PURITY, Column.CONFIDENCE, Column.STABILITY, Column.AGREEMENT):
-            shown = column not in self._unknown and room >= _WIDTHS[column]
-            room -= _WIDTHS[column] if shown else 0
+            shown = column not in self._unknown and room >= theme.px(_WIDTHS[column])
+            room -= theme.px(_WIDTHS[column]) if shown else 0
             self.view.setColumnHidden(int(column), not shown)
 
 
@@ -330,7 +331,7 @@ class _View(QTableView):
         header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
         for column, width in _WIDTHS.items():
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            header.resizeSection(column, width)
+            header.resizeSection(column, theme.px(width))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """F2 renames; letters do not search here but stay the window's keys."""

@@ -55,7 +55,10 @@ class NeighbourPanel(QFrame):
             for name, sign, text in zip(self._clients, signs, texts, strict=True)
         )
         self.own.setFixedWidth(_OWN)
-        row = QHBoxLayout()
+        self.rows = QWidget()
+        self.rows.hide()  # until an item is chosen
+        row = QHBoxLayout(self.rows)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)
         row.addWidget(self.own, 0, Qt.AlignmentFlag.AlignTop)
         strips = QVBoxLayout()
@@ -63,7 +66,7 @@ class NeighbourPanel(QFrame):
         for strip, text in ((self.before, old), (self.after, new)):
             strips.addLayout(self._line(strip, text))
         row.addLayout(strips, 1)
-        column.addLayout(row)
+        column.addWidget(self.rows)
 
     def _line(self, strip: NeighbourStrip, text: str) -> QHBoxLayout:
         line = QHBoxLayout()
@@ -80,6 +83,7 @@ class NeighbourPanel(QFrame):
 
     def show_strips(self, found: Strips, name: str) -> None:
         """Show the neighbours of an item whose category is called `name`."""
+        self.rows.show()
         self.own.show_items([found.item_id])
         self.before.show_items(found.old.tolist(), found.lost.tolist())
         self.after.show_items(found.new.tolist(), found.gained.tolist())

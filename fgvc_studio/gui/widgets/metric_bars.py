@@ -13,7 +13,7 @@ from fgvc_studio.gui import theme
 
 _ROW = 52
 _LABEL = 230
-_NUMBERS = 176
+_GAP = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,15 @@ class MetricBars(QWidget):
 
     def sizeHint(self) -> QSize:
         """Wide enough for names, bars and numbers."""
-        return QSize(_LABEL + _NUMBERS + 200, _ROW * len(self._rows))
+        return QSize(_LABEL + self._numbers() + 200, _ROW * len(self._rows))
+
+    def _numbers(self) -> int:
+        """Room for the longest numbers, in the font there is."""
+        longest = Bar(1.0, 1.0, 1.0)
+        metrics = self.fontMetrics()
+        return 2 * _GAP + max(
+            metrics.horizontalAdvance(f"{_percent(longest)}  {name}") for name in self.names
+        )
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the rows."""
@@ -81,7 +89,8 @@ class MetricBars(QWidget):
     def _draw(self, p: QPainter, row: MetricRow, top: int) -> None:
         t = theme.current()
         label = min(_LABEL, self.width() // 3)
-        width = max(60, self.width() - label - _NUMBERS)
+        room = self._numbers()
+        width = max(60, self.width() - label - room)
         p.setPen(QColor(t.text))
         place = QRectF(0, top + 4, label - 12, _ROW - 10)
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
@@ -99,7 +108,7 @@ class MetricBars(QWidget):
             for x in (a, b):
                 p.drawLine(QPointF(x, middle - 3), QPointF(x, middle + 3))
             p.setPen(QColor(t.muted if k == 0 else t.text))
-            numbers = QRectF(label + width + 10, y - 4, _NUMBERS - 10, 18)
+            numbers = QRectF(label + width + _GAP, y - 4, room - _GAP, 18)
             p.drawText(
                 numbers, int(Qt.AlignmentFlag.AlignVCenter), f"{_percent(bar)}  {self.names[k]}"
             )

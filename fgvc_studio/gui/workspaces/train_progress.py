@@ -95,7 +95,7 @@ class TrainProgress(QWidget):
         self.slider.setPageStep(1)
         self.slider.valueChanged.connect(self._scrubbed)
         self._read_outs = [_ReadOut() for _ in range(3)]
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self.splitter.addWidget(self.curves)
         self.splitter.addWidget(self._right())
         self.splitter.setStretchFactor(0, 3)
@@ -109,7 +109,7 @@ class TrainProgress(QWidget):
         column.addWidget(self.splitter, 1)
 
     def _right(self) -> QWidget:
-        side = QWidget()
+        side = QWidget(self.splitter)
         column = QVBoxLayout(side)
         column.setContentsMargins(12, 8, 12, 8)
         column.setSpacing(8)

@@ -63,7 +63,7 @@ class TrainRunPage(QWidget):
         self.blind.stored.connect(control.reload)
         self.drift = DriftPage(context)
         self.drift.decided.connect(control.reload)
-        self.views = QStackedWidget()
+        self.views = QStackedWidget(self)
         for view in (self.progress, self.result, self.neighbours, self.blind, self.drift):
             self.views.addWidget(view)
         column = QVBoxLayout(self)
@@ -228,6 +228,7 @@ class TrainRunPage(QWidget):
             self.buttons["enough"].setEnabled(training and not stopping)
         else:
             self.told.setText(self._at_rest(run))
+        self.told.setVisible(bool(self.told.text()))
 
     def _at_work(self, job: Job, history: RunHistory) -> str:
         if job.state is JobState.STOPPING:

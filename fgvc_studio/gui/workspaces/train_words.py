@@ -31,6 +31,7 @@ _NAMES = {
     "rank": _("train", "directions in use (RankMe)"),
     "attention_entropy": _("train", "attention entropy"),
     "metric": _("train", "metric loss (L_M)"),
+    "neighbours": _("train", "neighbours without a name"),
     "log_energy": _("train", "confusion energy (log E)"),
     "row_norm": _("train", "row norm loss"),
     "row_length": _("train", "Mean row norm"),
@@ -76,7 +77,7 @@ _LIMITS = {
     "row_length": (_("train", "alarm below"), 0.5),
 }
 _CHOICES = {
-    "head": _("train", "adapter only (fast)"),
+    "head": _("train", "only what stands on the backbone (fast)"),
     "last-stage": _("train", "last stage"),
     "train.all": _("train", "everything (GPU)"),
     "ntxent": _("train", "NT-Xent"),

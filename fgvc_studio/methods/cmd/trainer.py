@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fgvc_studio.domain.records import Progress, Skipped
 from fgvc_studio.domain.runs import StepReport
-from fgvc_studio.methods import checkpoints, diagnostics, whitening
+from fgvc_studio.methods import diagnostics, whitening
 from fgvc_studio.methods.cached_views import CachedViews
 from fgvc_studio.methods.cmd import embedder
 from fgvc_studio.methods.cmd.config import CmdConfig
 from fgvc_studio.methods.cmd.learner import CmdLearner
 from fgvc_studio.methods.cmd.losses import GLOBAL
-from fgvc_studio.methods.loop import Loop, Rows, Sampler
+from fgvc_studio.methods.loop import Rows, Sampler
 from fgvc_studio.methods.runtime import Runtime
+from fgvc_studio.methods.single_run import SingleRun
 from fgvc_studio.vision.augment import Colour, ViewSpec
 from fgvc_studio.vision.backbones import Backbone
 from fgvc_studio.vision.split import Split, cut, laid_out
@@ -27,14 +27,13 @@ from fgvc_studio.vision.transforms import EvalTransform
 from fgvc_studio.vision.view_cache import ViewCache
 from fgvc_studio.vision.views import CLEAN, Pictures, ViewMaker
 
-RESUME = "resume.safetensors"
 LARGE, SMALL = "global", "local"
 LOCAL_SIZE = 96
 _SAMPLE = 256
 _WHITEN_FROM, _PART = 6000, 64
 
 
-class CmdTrainer:
+class CmdTrainer(SingleRun):
     """Trains CMD on pictures.
 
     Parameters
@@ -69,9 +68,16 @@ class CmdTrainer:
         save_every: float = 60.0,
     ) -> None:
         diagnostics.least_items(len(pictures))
-        self.config, self.backbone, self.pictures = config, backbone, pictures
-        self.folder, self.seed, self.threads = folder, seed, threads
-        self.runtime = runtime or Runtime(config.precision)
+        super().__init__(
+            config,
+            backbone,
+            pictures,
+            folder,
+            seed=seed,
+            runtime=runtime,
+            save_every=save_every,
+        )
+        self.threads = threads
         self.split: Split = cut(backbone, config.train)
         self.split.frozen.to(self.runtime.device)
         plan = view_plan(config, backbone.transform, self.split)
@@ -83,9 +89,6 @@ class CmdTrainer:
         )
         self.cache: ViewCache = cached.cache(cache)
         self.views = CachedViews(pictures, self.cache, self.runtime)
-        self._usable: Rows = np.arange(len(pictures))
-        self._save_every, self._enough = save_every, False
-        self.loop: Loop | None = None
         self.learner: CmdLearner | None = None
 
     @property
@@ -94,22 +97,11 @@ class CmdTrainer:
         return min(self.config.whiten, self.split.dim) or self.split.dim
 
     @property
-    def skipped(self) -> list[Skipped]:
-        """Pictures that could not be read."""
-        return self.views.skipped
-
-    @property
     def estimate(self) -> dict[str, int]:
         """See `CachedViews.estimate`; and the run's steps and their batch."""
         sampler = self._sampler(len(self.pictures))
         steps = sampler.steps_per_epoch * self.config.epochs
         return {**self.views.estimate, "steps": steps, "batch": sampler.batch}
-
-    def prepare(self) -> Iterator[Progress]:
-        """Fill the view cache, going on where it was; may be left after any report."""
-        yield from self.views.fill()
-        self._usable = self.views.readable()
-        diagnostics.least_items(len(self._usable))
 
     def steps(self) -> Iterator[StepReport]:
         """Train; goes on from the run's checkpoint when there is one.
@@ -120,8 +112,7 @@ class CmdTrainer:
             A loss that is no number, a damaged checkpoint, a full disk.
         """
         config, runtime = self.config, self.runtime
-        resumed = (self.folder / RESUME).is_file()
-        start = self._whitening() if config.whiten and not resumed else None
+        start = self._whitening() if config.whiten and not self.resumes else None
         sampler = self._sampler(len(self._usable))
         self.learner = CmdLearner(
             self.split,
@@ -135,33 +126,10 @@ class CmdTrainer:
             batch=sampler.batch,
             start=start,
         )
-        self.loop = Loop(
-            self.learner,
-            sampler,
-            runtime,
-            epochs=config.epochs,
-            seed=self.seed,
-            save=lambda state: checkpoints.save_state(self.folder / RESUME, state),
-            save_every=self._save_every,
-        )
-        if runtime.main:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            checkpoints.write_config(self.folder, "cmd", config, self.backbone)
-        if resumed:
-            self.loop.load(checkpoints.load_state(self.folder / RESUME))
-        for report in self.loop.steps():
+        for report in self._started("cmd", self.learner, sampler).steps():
             yield report
             if self._enough:
                 return
-
-    def enough(self) -> None:
-        """End with the teacher as it is."""
-        self._enough = True
-
-    def save(self) -> None:
-        """Keep a checkpoint now."""
-        if self.loop is not None:
-            self.loop.save()
 
     def finish(self) -> embedder.CmdEmbedder:
         """Keep the teacher and give it for use."""
@@ -179,10 +147,6 @@ class CmdTrainer:
             raise RuntimeError("nothing was trained")
         rows = self._sample_rows(count)
         return rows, self.learner.embed(self._stored_clean(rows))[0].cpu()
-
-    def drop_cache(self) -> None:
-        """Delete the views of this run."""
-        self.views.drop()
 
     def _sampler(self, items: int) -> Sampler:
         world = self.runtime.world

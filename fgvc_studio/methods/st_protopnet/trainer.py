@@ -6,17 +6,15 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.domain.records import Progress, Skipped
 from fgvc_studio.domain.runs import StepReport
-from fgvc_studio.methods import checkpoints, diagnostics
 from fgvc_studio.methods.cached_views import CachedViews
-from fgvc_studio.methods.loop import Loop, Rows, Sampler, mixed_seed
+from fgvc_studio.methods.loop import Rows, Sampler, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
+from fgvc_studio.methods.single_run import SingleRun
 from fgvc_studio.methods.st_protopnet import initialise, judging
 from fgvc_studio.methods.st_protopnet.audit import Audit
 from fgvc_studio.methods.st_protopnet.classifier import Classifier, Model
@@ -41,10 +39,8 @@ from fgvc_studio.vision.split import Split, cut
 from fgvc_studio.vision.view_cache import ViewCache
 from fgvc_studio.vision.views import CLEAN, Pictures, ViewMaker
 
-RESUME = "resume.safetensors"
 
-
-class StProtoTrainer:
+class StProtoTrainer(SingleRun):
     """Trains ST-ProtoPNet on pictures.
 
     Parameters
@@ -86,11 +82,18 @@ class StProtoTrainer:
     ) -> None:
         if config.variant == "cropped" and config.add_on_init != "kaiming":
             config = dataclasses.replace(config, add_on_init="kaiming")  # others are affine
-        self.config, self.backbone, self.pictures = config, backbone, pictures
-        self.labels, self.folder, self.seed = labels, folder, seed
+        super().__init__(
+            config,
+            backbone,
+            pictures,
+            folder,
+            seed=seed,
+            runtime=runtime,
+            save_every=save_every,
+        )
+        self.labels = labels
         self._start, self._audit = start, audit
-        divide(labels, np.arange(len(pictures)), seed, config.refit, config.audit_share)
-        self.runtime = runtime or Runtime(config.precision)
+        divide(labels, self._usable, seed, config.refit, config.audit_share)
         self.split: Split = cut(backbone, config.train)
         self.split.frozen.to(self.runtime.device)
         transform, turned = backbone.transform, TurnedView(backbone.transform)
@@ -104,9 +107,6 @@ class StProtoTrainer:
         fresh = ViewMaker(pictures, self.split, {TURNED: (turned, 1)}, seed, threads)
         live = config.train == "all"
         self.feed = Feed(self.cache, fresh if live else None, self.runtime.device)
-        self._usable: Rows = np.arange(len(pictures))
-        self._save_every, self._enough = save_every, False
-        self.loop: Loop | None = None
         self.learner: StProtoLearner | None = None
         self.division: Division | None = None
         self.model: Model | None = None
@@ -119,20 +119,9 @@ class StProtoTrainer:
         return length(self.config, len(self.labels.names))
 
     @property
-    def skipped(self) -> list[Skipped]:
-        """Pictures that could not be read."""
-        return self.views.skipped
-
-    @property
     def estimate(self) -> dict[str, int]:
         """See `CachedViews.estimate`."""
         return self.views.estimate
-
-    def prepare(self) -> Iterator[Progress]:
-        """Fill the view cache, going on where it was; may be left after any report."""
-        yield from self.views.fill()
-        self._usable = self.views.readable()
-        diagnostics.least_items(len(self._usable))
 
     def steps(self) -> Iterator[StepReport]:
         """Train, project, train the last layers; goes on from a checkpoint when there is one.
@@ -160,10 +149,9 @@ class StProtoTrainer:
         with OwnDraws(mixed_seed(self.seed, "weights")):
             net = network(self.split, shape, config.variant, config.map_upsample)
             net.to(runtime.device)
-            resumed = (self.folder / RESUME).is_file()
             if self._start is not None:
                 _take_over(net, self._start)
-            elif not resumed:
+            elif not self.resumes:
                 initialise.start(
                     net,
                     lambda rows: self.feed.clean(self._train_rows[rows]),
@@ -184,40 +172,18 @@ class StProtoTrainer:
             seed=self.seed,
             audit=self._audit_loss if self._audit is not None else None,
         )
-        self.loop = Loop(
-            self.learner,
-            sampler,
-            runtime,
-            epochs=config.epochs,
-            seed=self.seed,
-            save=lambda state: checkpoints.save_state(self.folder / RESUME, state),
-            save_every=self._save_every,
-        )
-        if runtime.main:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            checkpoints.write_config(self.folder, "st_protopnet", config, self.backbone)
-        if resumed:
-            self.loop.load(checkpoints.load_state(self.folder / RESUME))
-        total = self.loop.total + shape.classes + config.last_layer_epochs + 1
-        for report in self.loop.steps():
+        loop = self._started("st_protopnet", self.learner, sampler)
+        total = loop.total + shape.classes + config.last_layer_epochs + 1
+        for report in loop.steps():
             yield dataclasses.replace(report, total=total)
             if self._enough:
                 break
-        step = self.loop.total
-        loop, self.loop = self.loop, None  # what follows is repeated by a resumed run, not saved
+        step = loop.total
+        self.loop = None  # what follows is repeated by a resumed run, not saved
         net = loop.runtime.unwrap(loop.learner.model)
         for values, found in self._last_stages(self._finisher(net)):
             step += 1
             yield StepReport(step, total, config.epochs, values, 0.0, diagnostics=found)
-
-    def enough(self) -> None:
-        """End the joint stage; projection and last layers still follow."""
-        self._enough = True
-
-    def save(self) -> None:
-        """Keep a checkpoint now; after the joint stage there already is one."""
-        if self.loop is not None:
-            self.loop.save()
 
     def finish(self) -> Classifier:
         """Keep the classifier and give it for use."""
@@ -228,10 +194,6 @@ class StProtoTrainer:
             judging.keep(self.folder, self._unprojected)
         self.cache.close()
         return Classifier(self.split, self.model, self.runtime.device)
-
-    def drop_cache(self) -> None:
-        """Delete the views of this run."""
-        self.views.drop()
 
     # ---- projection and last layers --------------------------------------------------------
     def _last_stages(self, finisher: Finisher) -> Iterator[tuple[dict[str, float], Values]]:

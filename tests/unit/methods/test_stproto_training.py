@@ -9,11 +9,12 @@ import torch
 from PIL import Image
 
 from fgvc_studio.domain.errors import UserError
+from fgvc_studio.methods.single_run import RESUME
 from fgvc_studio.methods.st_protopnet import classifier, losses
 from fgvc_studio.methods.st_protopnet.audit import Audit, Cutout
 from fgvc_studio.methods.st_protopnet.config import StProtoConfig
 from fgvc_studio.methods.st_protopnet.data import Labels
-from fgvc_studio.methods.st_protopnet.trainer import RESUME, StProtoTrainer
+from fgvc_studio.methods.st_protopnet.trainer import StProtoTrainer
 from fgvc_studio.vision.views import Pictures
 
 TINY = StProtoConfig(
