@@ -7,8 +7,9 @@ DATA holds labels.csv (path, fine, split) and splits.csv (class, role: known or 
 from the labels of the known classes; each photo of a novel class then looks for its like among the
 other novel photos ("novel"), or those of the split test among the others ("apart", where only
 photos outside test are learned from). Lines of comparison: the frozen space, shrunken
-discriminants fitted on the same labels, the same run without confusion (its row norm alone), and
-without either.
+discriminants fitted on the same labels, the same run without confusion (its row norm alone),
+without either, without the neighbours among photos without a name, without the part of the space
+that stays beside the metric, and the untrained start.
 With --validate 0, 1 or 2 every third known class stands for the novel ones: all tuning is done so.
 """
 
@@ -41,6 +42,11 @@ VARIANTS = {
     "ecaml": {},
     "row-norm-alone": {"confusion": 0.0},
     "base-loss-alone": {"confusion": 0.0, "row_norm": 0.0},
+    "names-alone": {"neighbours": 0},
+    "names-alone-no-confusion": {"neighbours": 0, "confusion": 0.0},
+    "published-space": {"neighbours": 0, "keep": 0.0},
+    "metric-alone": {"keep": 0.0},
+    "start-alone": {"steps": 1, "lr_trunk": 0.0, "lr_head": 0.0},
 }
 
 

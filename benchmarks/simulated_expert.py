@@ -19,6 +19,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -153,6 +154,7 @@ class Expert:
     def tune(self):
         """A space that ECAML learned from everything named; kept and used as in the program."""
         studio = self.studio
+        studio.embedding.run = partial(from_frozen, studio)
         job = studio.training.run("ecaml", seed=self.seed, splits=("all",))
         try:
             run = next(job).detail.get("run", "")
@@ -169,6 +171,25 @@ class Expert:
 
     def free(self):
         return self.pile[self.studio.catalogue.category[self.pile - 1] == 0]
+
+
+def from_frozen(studio, backbone, *, space):
+    """In place of embedding all pictures: ECAML on the frozen vectors, on which it stands."""
+    from fgvc_studio.methods.ecaml import embedder
+    from fgvc_studio.vision import backbones
+
+    arrays = studio.store.arrays
+    meta = arrays.meta(space)
+    run = studio.training.runs.get(meta["run"])
+    base = arrays.open_space(run.base_space)
+    made = embedder.load(studio.training.runs.folder(run.id), backbones.load(backbone))
+    writer = arrays.create_space(
+        space, meta["backbone"], meta["dim"], meta["key"], meta["runtime"], {"run": run.id}
+    )
+    writer.append(np.asarray(base.item_ids), made.from_pooled(np.asarray(base.vectors)))
+    writer.close()
+    return
+    yield
 
 
 def lend_views(studio, run, folder):

@@ -24,6 +24,7 @@ IMAGES = ROOT / "docs" / "guide" / "images"
 SIZE = (1440, 900)
 QUALITY = 82
 PATIENCE_S = 240.0
+LONG_S = 900.0
 
 
 class Photographer:
@@ -82,6 +83,11 @@ class Photographer:
         if not self.window.actions_.run(command):
             raise RuntimeError(f"{command} cannot be used here")
         self.settle()
+
+    def leave(self, command: str) -> None:
+        """A command that leads away, where it is possible."""
+        self.window.actions_.run(command)
+        self.settle(0.6)
 
     def take(self, name: str) -> None:
         """Go there, take the picture with every open dialog, and close those."""
@@ -178,24 +184,26 @@ class Photographer:
     def discover_grow(self) -> None:
         """Pages of candidates."""
         page = self._clusters()
-        self.do("cluster.escape")
+        self.leave("cluster.escape")
         self.do("cluster.grow")
         self.until(lambda: page.growing.growing)
 
     def discover_audit(self) -> None:
         """The sample before it is written, in dark."""
-        page = self.page("go.discover")
+        page = self.go("go.discover")
+        if not page.growing.growing:
+            self.discover_grow()
         self.theme.apply(self.app, "dark")
-        for _ in range(12):
+        for turn in range(12):  # the first pages are all of one kind, those further on are not
             if not page.growing.growing:
                 break
-            self.do("grow.match")
+            self.do("grow.match" if turn < 2 else "grow.not")
         self.settle(3)
 
     def discover_place(self) -> None:
         """What is left, under the nearest known names."""
         self.theme.apply(self.app, "light")
-        self.do("grow.leave")
+        self.leave("grow.leave")
         self._clusters()
         self.do("clusters.place")
         self.settle(4)
@@ -203,8 +211,12 @@ class Photographer:
     def discover_start(self) -> None:
         """How the groups are found."""
         self.go("go.discover")
-        self.do("known.leave")
+        self.leave("known.leave")
         self.do("clusters.find")
+        start = self.page("go.discover").start
+        start.estimate.click()
+        self.settle(1)
+        self.until(lambda: not self.window.jobs.busy)
 
     # ---- Prototypes ------------------------------------------------------------------------
     def _prototypes(self, place: int):  # noqa: ANN202
@@ -227,10 +239,13 @@ class Photographer:
 
     def prototypes_explain(self) -> None:
         """Why a photo is classified as it is."""
-        self.do("proto.put_back")
+        self.leave("proto.put_back")
+        self._prototypes(1)
+        self.go("go.browse")
         self.window.selection.set_current(7)
-        self._prototypes(3)
-        self.settle(4)
+        self.settle()
+        self.do("view.explain")
+        self.settle(5)
 
     def prototypes_pair(self) -> None:
         """Two categories."""
@@ -253,9 +268,10 @@ class Photographer:
 
     def train_setup(self) -> None:
         """What you want, which items, what will happen."""
-        self.go("go.train")
+        page = self.go("go.train")
         self.do("train.new")
-        self.settle(2)
+        page.setup.methods.choose("ecaml")
+        self.settle(6)
 
     def train_dial(self) -> None:
         """The dial of ECAML."""
@@ -272,9 +288,10 @@ class Photographer:
 
     def train_neighbours(self) -> None:
         """Neighbours in both spaces."""
-        page = self._run("ecaml")
-        page.page.show_view(2)
-        self.settle(3)
+        page = self._run("ecaml").page
+        page.show_view(2)
+        self.until(lambda: page.neighbours._item)
+        self.settle(4)
 
     def teach_categories(self) -> None:
         """Which hidden categories got worse and better."""
@@ -296,11 +313,15 @@ class Photographer:
 
     def train_live(self) -> None:
         """A training at work; it is stopped and thrown away afterwards."""
-        page = self.page("go.train")
+        page = self.go("go.train")
         self.do("train.new")
+        page.setup.methods.choose("ecaml")
+        self.settle(1)
         page.start(page.setup.request())
-        self.until(lambda: page.control.runs and page.control.runs[0].id != "")
-        self.settle(25)
+        jobs = self.window.jobs
+        self.until(lambda: jobs.running and jobs.running.report, LONG_S)
+        self.until(lambda: not jobs.busy or jobs.running.report.total > 1000, LONG_S)
+        self.until(lambda: not jobs.busy or jobs.running.report.done > 500, LONG_S)
 
 
 def _scroll_area() -> type:
@@ -339,6 +360,8 @@ def sample(folder: Path) -> Path:
 
 def main() -> int:
     """Take the pictures; 1 when one of them failed."""
+    from PySide6.QtCore import QSettings
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", nargs="?", type=Path)
     parser.add_argument("--only", nargs="+", choices=PICTURES, default=PICTURES)
@@ -349,6 +372,7 @@ def main() -> int:
         folder = Path(name)
         os.environ["FGVC_STUDIO_CONFIG"] = str(folder / "config")
         os.environ["XDG_CONFIG_HOME"] = str(folder / "config")
+        QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(folder))
         source = given.project or sample(folder)
         copy = folder / "copy" / source.name
         shutil.copytree(source, copy)

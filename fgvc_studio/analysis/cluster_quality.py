@@ -16,6 +16,7 @@ Ids = NDArray[np.int64]
 TAU = 0.1
 """Temperature of memberships and relations (methods of Cr-KD, section 8)."""
 NEIGHBOURS = 10
+MOST_COMPARED = 12_000
 LEAST_HALVED, LEAST_PART = 12, 0.15
 DIMS = 64
 """Principal directions kept: as good for neighbours of photos, and much faster."""
@@ -161,6 +162,23 @@ def likeness(vectors: Floats, cluster: Ids, count: int) -> NDArray[np.float64]:
     found = np.where(both > 0, 2 * cross / np.maximum(both, 1), 0)
     np.fill_diagonal(found, 0)
     return np.clip(found, 0, 1)
+
+
+def some_of_each(cluster: Ids, count: int, most: int = MOST_COMPARED) -> Ids:
+    """Rows to compare clusters by, ascending: all, or as many of each as `most` in all allow.
+
+    Parameters
+    ----------
+    cluster : ndarray (n,) int64
+        0 .. count - 1.
+    """
+    if len(cluster) <= most:
+        return np.arange(len(cluster))
+    order = np.random.default_rng(0).permutation(len(cluster))
+    order = order[np.argsort(cluster[order], kind="stable")]
+    starts = np.searchsorted(cluster[order], np.arange(count))
+    rank = np.arange(len(order)) - starts[cluster[order]]
+    return np.sort(order[rank < max(2, most // count)]).astype(np.int64)
 
 
 def side_by_side(vectors: Floats) -> Ids:

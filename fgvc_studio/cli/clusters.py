@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fgvc_studio.cli import growing
+from fgvc_studio.cli import growing, known
 from fgvc_studio.cli.common import console, opened, read_items
 from fgvc_studio.cli.console import table
 from fgvc_studio.domain.events import OpChanges
@@ -26,7 +26,7 @@ Space = Annotated[str, typer.Option(help="Name of the space; default: the newest
 Items = Annotated[list[str], typer.Argument(help="Item ids, paths or @FILE.")]
 Which = Annotated[int, typer.Option(help="Id of a discovery; default: the one under review.")]
 SHOWN = 10
-app.registered_commands.extend(growing.app.registered_commands)
+app.registered_commands.extend(growing.app.registered_commands + known.app.registered_commands)
 
 
 # ---- discoveries -----------------------------------------------------------------------------

@@ -252,7 +252,7 @@ def _effects(call: Call) -> None:
     text = (
         f"Accuracy on {found.items:,} items ({found.on}): {found.accuracy_before:.4f} -> "
         f"{found.accuracy_after:.4f}, worst category {before:.3f} -> {after:.3f}; "
-        f"{len(found.flips):,} predictions change."
+        f"{len(found.flips):,} items would get another category."
     )
     call.out.emit(
         {

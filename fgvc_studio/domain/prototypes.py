@@ -225,6 +225,8 @@ class Effects:
         Items that the accuracies are of.
     on : str
         ``validation``, ``training`` or ``labelled``: which items these are.
+    better, worse, stay : int
+        Of these items: flips that become right, become wrong, stay wrong.
     """
 
     accuracy_before: float
@@ -233,6 +235,9 @@ class Effects:
     flips: Flips
     items: int
     on: str
+    better: int = 0
+    worse: int = 0
+    stay: int = 0
 
     @property
     def worst(self) -> tuple[float, float]:

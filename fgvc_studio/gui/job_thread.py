@@ -46,6 +46,8 @@ class Job:
 
     Attributes
     ----------
+    aside : bool
+        Whether it runs beside the lane.
     report : Progress or None
         The latest report.
     result : object
@@ -57,10 +59,16 @@ class Job:
     """
 
     def __init__(
-        self, title: str, work: Work, on_done: Callable[[Any], None] | None = None, key: str = ""
+        self,
+        title: str,
+        work: Work,
+        on_done: Callable[[Any], None] | None = None,
+        key: str = "",
+        aside: bool = False,
     ) -> None:
         self.id = next(_numbers)
         self.key = key
+        self.aside = aside
         self.title = title
         self.work = work
         self.on_done = on_done
@@ -174,59 +182,80 @@ class JobQueue(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.jobs: list[Job] = []
-        self._thread: JobThread | None = None
+        self._threads: list[JobThread] = []
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._poll)
 
     @property
     def running(self) -> Job | None:
-        """The job on the lane now."""
-        return self._thread.job if self._thread else None
+        """The job on the lane now; without one, a job that runs beside it."""
+        on_lane = self._on_lane()
+        thread = on_lane or (self._threads[0] if self._threads else None)
+        return thread.job if thread else None
 
     @property
     def busy(self) -> bool:
         """Whether a job runs or waits."""
-        return self._thread is not None or any(j.state is JobState.WAITING for j in self.jobs)
+        return bool(self._threads) or any(j.state is JobState.WAITING for j in self.jobs)
+
+    def _on_lane(self) -> JobThread | None:
+        return next((t for t in self._threads if not t.job.aside), None)
+
+    def _thread_of(self, job: Job) -> JobThread | None:
+        return next((t for t in self._threads if t.job is job), None)
 
     def add(
-        self, title: str, work: Work, on_done: Callable[[Any], None] | None = None, key: str = ""
+        self,
+        title: str,
+        work: Work,
+        on_done: Callable[[Any], None] | None = None,
+        key: str = "",
+        *,
+        aside: bool = False,
     ) -> Job:
         """Queue `work`; `on_done(result)` is called in the GUI thread.
 
         A job whose non-empty `key` equals that of one still waiting or running is not queued
-        twice: that one is returned.
+        twice: that one is returned. A job `aside` reads and writes files but computes little (an
+        export): it begins at once, whatever runs on the lane.
         """
         if key:
             for job in self.jobs:
                 if job.key == key and not job.state.ended:
                     return job
-        job = Job(title, work, on_done, key)
+        job = Job(title, work, on_done, key, aside)
         self.jobs.append(job)
         self.added.emit(job)
-        self._start_next()
+        if aside:
+            self._start(job)
+        else:
+            self._start_next()
         return job
 
     def pause(self, job: Job) -> None:
-        """Hold the running job at its next safe point."""
-        if self._thread and self._thread.job is job and job.state is JobState.RUNNING:
-            self._thread.pause()
+        """Hold a running job at its next safe point."""
+        thread = self._thread_of(job)
+        if thread and job.state is JobState.RUNNING:
+            thread.pause()
             self._set(job, JobState.PAUSED)
 
     def resume(self, job: Job) -> None:
         """Let a held job go on."""
-        if self._thread and self._thread.job is job and job.state is JobState.PAUSED:
-            self._thread.resume()
+        thread = self._thread_of(job)
+        if thread and job.state is JobState.PAUSED:
+            thread.resume()
             self._set(job, JobState.RUNNING)
 
     def cancel(self, job: Job) -> None:
         """Stop `job`; a running one shows "Stopping..." at once and ends at its safe point."""
+        thread = self._thread_of(job)
         if job.state is JobState.WAITING:
             self._set(job, JobState.CANCELLED)
             self.ended.emit(job)
-        elif self._thread and self._thread.job is job and not job.state.ended:
+        elif thread and not job.state.ended:
             self._set(job, JobState.STOPPING)
-            self._thread.cancel()
+            thread.cancel()
 
     def cancel_all(self) -> None:
         """Stop everything."""
@@ -238,28 +267,29 @@ class JobQueue(QObject):
         self.jobs = [job for job in self.jobs if not job.state.ended]
 
     def shut_down(self, timeout_ms: int = 30_000) -> bool:
-        """Stop everything and wait for the thread; False when it did not end in time."""
+        """Stop everything and wait for the threads; False when one did not end in time."""
         self.cancel_all()
         self._timer.stop()
-        thread = self._thread
-        if thread is None:
-            return True
-        if not thread.wait(timeout_ms):
-            return False
-        self._finish(thread)
+        for thread in list(self._threads):
+            if not thread.wait(timeout_ms):
+                return False
+            self._finish(thread)
         return True
 
     def _start_next(self) -> None:
-        if self._thread is not None:
+        if self._on_lane() is not None:
             return
         job = next((j for j in self.jobs if j.state is JobState.WAITING), None)
-        if job is None:
+        if job is not None:
+            self._start(job)
+        elif not self._threads:
             self._timer.stop()
             self.idle.emit()
-            return
+
+    def _start(self, job: Job) -> None:
         thread = JobThread(job, self)
         thread.finished.connect(self._thread_finished)
-        self._thread = thread
+        self._threads.append(thread)
         job.started = time.monotonic()
         self._set(job, JobState.RUNNING)
         thread.start(QThread.Priority.LowPriority)
@@ -267,12 +297,11 @@ class JobQueue(QObject):
         self.started.emit(job)
 
     def _poll(self) -> None:
-        if self._thread:
-            report = self._thread.latest()
-            job = self._thread.job
-            if report is not job.report:
-                job.report = report
-                self.changed.emit(job)
+        for thread in list(self._threads):
+            report = thread.latest()
+            if report is not thread.job.report:
+                thread.job.report = report
+                self.changed.emit(thread.job)
 
     def _thread_finished(self) -> None:
         thread = self.sender()
@@ -280,9 +309,9 @@ class JobQueue(QObject):
             self._finish(thread)
 
     def _finish(self, thread: JobThread) -> None:
-        if self._thread is not thread:
+        if thread not in self._threads:
             return
-        self._thread = None
+        self._threads.remove(thread)
         job = thread.job
         job.report = thread.latest()
         job.result, job.error, job.crash = thread.result, thread.error, thread.crash

@@ -121,7 +121,7 @@ class MainWindow(QMainWindow):
             self.grow,
             self._browsed,
         )
-        self.workspaces = Workspaces(makers(context), self._place, self)
+        self.workspaces = Workspaces(makers(context, self.pages), self._place, self)
         for command in self.workspaces:
             self.actions_.connect(command, lambda c=command: self.go(c))
         session.bridge.decided.connect(self.show_status)

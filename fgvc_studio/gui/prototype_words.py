@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
-from fgvc_studio.domain.prototypes import Verdict
+from fgvc_studio.domain.prototypes import Effects, Verdict
 
 translate = QCoreApplication.translate
 
@@ -41,19 +41,36 @@ def verdict(value: Verdict | str) -> str:
 
 def leads_in(photos: int) -> str:
     """In how many photos a prototype decides."""
+    if not photos:
+        return translate("prototypes", "decides no photo")
     if photos == 1:
-        return translate("prototypes", "leads in 1 photo")
-    return translate("prototypes", "leads in {n} photos").format(n=f"{photos:,}")
+        return translate("prototypes", "decides 1 photo")
+    return translate("prototypes", "decides {n} photos").format(n=f"{photos:,}")
 
 
-def worth(relevance: float, purity: float) -> list[str]:
-    """Relevance and purity, as far as they are known."""
-    found = []
+def worth(purity: float) -> list[str]:
+    """How pure it is, as far as that is known."""
+    if purity != purity:
+        return []
+    words = translate("prototypes", "{value} of its best matches are alike")
+    return [words.format(value=share(purity, 0))]
+
+
+def facts_tip(name: str, relevance: float) -> str:
+    """What the line of facts means."""
+    told = [
+        branch_tip(name) + ".",
+        translate(
+            "prototypes",
+            "Decides: photos that are named as its category more for it than for any other "
+            "prototype of its branch. Alike: the same part of the body where parts are known, "
+            "otherwise the same category.",
+        ),
+    ]
     if relevance == relevance:
-        found.append(translate("prototypes", "relevance {value}").format(value=f"{relevance:.2f}"))
-    if purity == purity:
-        found.append(translate("prototypes", "purity {value}").format(value=share(purity, 0)))
-    return found
+        words = translate("prototypes", "It adds {value} on average where its category wins.")
+        told.append(words.format(value=f"{relevance:.2f}"))
+    return " ".join(told)
 
 
 def suspicion() -> tuple[str, str]:
@@ -173,58 +190,65 @@ def judged_on_tip(key: str) -> str:
     }.get(key, "")
 
 
+def capital(sentence: str) -> str:
+    """A sentence that stands alone."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def share(value: float, digits: int = 1) -> str:
     """``84.1 %``."""
     return "–" if value != value else f"{100 * value:.{digits}f} %"
 
 
-def right_words(before: float, after: float, items: int, which: str) -> str:
-    """``Right on 60 checked photos: 84.1 % → 83.3 %.``"""
-    if not items:
-        return translate("prototypes", "No labelled photo tells how often it is right.")
-    if share(before) == share(after):
-        words = translate("prototypes", "Right on {n} {which}: {before}, as before.")
+def effects_words(effects: Effects) -> str:
+    """``right on 60 checked photos: 84.1 % → 83.3 % (2 become right, 3 become wrong). ...``."""
+    return f"{_right(effects)} {_renamed(effects)}"
+
+
+def _right(effects: Effects) -> str:
+    if not effects.items:
+        return translate("prototypes", "no labelled photo tells how often it is right.")
+    before, after = share(effects.accuracy_before), share(effects.accuracy_after)
+    turned = []
+    if effects.better == 1:
+        turned.append(translate("prototypes", "1 becomes right"))
+    elif effects.better:
+        turned.append(translate("prototypes", "{n} become right").format(n=f"{effects.better:,}"))
+    if effects.worse == 1:
+        turned.append(translate("prototypes", "1 becomes wrong"))
+    elif effects.worse:
+        turned.append(translate("prototypes", "{n} become wrong").format(n=f"{effects.worse:,}"))
+    if not turned:
+        words = translate("prototypes", "right on {n} {which}: {before}, as before.")
     else:
-        words = translate("prototypes", "Right on {n} {which}: {before} → {after}.")
+        words = translate("prototypes", "right on {n} {which}: {before} → {after} ({turned}).")
     return words.format(
-        n=f"{items:,}", which=judged_on(which), before=share(before), after=share(after)
-    )
+        n=f"{effects.items:,}", which=judged_on(effects.on), before=before, after=after,
+        turned=", ".join(turned),
+    )  # fmt: skip
 
 
-def flip_words(better: int, worse: int, other: int, unnamed: int) -> str:
-    """``1 photo becomes right, 2 become wrong. 3 unlabelled photos would get another name.``"""
-    if not better + worse + other + unnamed:
+def _renamed(effects: Effects) -> str:
+    """What happens to the photos that do not tell whether it is right."""
+    total = len(effects.flips)
+    if not total:
         return translate("prototypes", "No photo would get another name.")
-    forms = (
-        (
-            better,
-            translate("prototypes", "becomes right"),
-            translate("prototypes", "become right"),
-        ),
-        (
-            worse,
-            translate("prototypes", "becomes wrong"),
-            translate("prototypes", "become wrong"),
-        ),
-        (
-            other,
-            translate("prototypes", "stays wrong under another name"),
-            translate("prototypes", "stay wrong under another name"),
-        ),
+    rest = total - effects.better - effects.worse - effects.stay
+    if not rest:
+        return translate("prototypes", "No other photo would get another name.")
+    unlabelled = int((effects.flips.columns[:, 3] == 0).sum()) == rest
+    if rest == 1:
+        return (
+            translate("prototypes", "1 unlabelled photo would get another name.")
+            if unlabelled
+            else translate("prototypes", "1 other photo would get another name.")
+        )
+    words = (
+        translate("prototypes", "{n} unlabelled photos would get another name.")
+        if unlabelled
+        else translate("prototypes", "{n} other photos would get another name.")
     )
-    told = [(n, one if n == 1 else many) for n, one, many in forms if n]
-    sentences = []
-    if told:
-        first, verb = told[0]
-        photos = translate("prototypes", "photo" if first == 1 else "photos")
-        parts = [f"{first:,} {photos} {verb}", *(f"{n:,} {verb}" for n, verb in told[1:])]
-        sentences.append(", ".join(parts) + ".")
-    if unnamed == 1:
-        sentences.append(translate("prototypes", "1 unlabelled photo would get another name."))
-    elif unnamed:
-        words = translate("prototypes", "{n} unlabelled photos would get another name.")
-        sentences.append(words.format(n=f"{unnamed:,}"))
-    return " ".join(sentences)
+    return words.format(n=f"{rest:,}")
 
 
 def figures() -> list[tuple[str, str]]:

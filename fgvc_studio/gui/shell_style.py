@@ -44,7 +44,7 @@ def _frame(t: Theme) -> str:
     QFrame#rail QToolButton:focus {{ border: 2px solid {t.accent}; }}
     QFrame#topBar {{ background: {t.panel}; border: none; border-bottom: 1px solid {t.border}; }}
     QMenuBar {{ background: {t.panel}; padding: 1px 4px; }}
-    QMenuBar::item {{ padding: 4px 9px; border-radius: 4px; background: transparent; }}
+    QMenuBar::item {{ padding: 6px 9px; border-radius: 4px; background: transparent; }}
     QMenuBar::item:selected {{ background: {t.hover}; }}
     QStatusBar::item {{ border: none; }}
     QStatusBar QLabel {{ color: {t.muted}; padding: 0 2px; font-size: 12px; }}

@@ -156,6 +156,7 @@ class WindowCommands(QObject):
             self.tr("Export {name}").format(name=plan.target.name),
             lambda: plan.run(session.studio),
             lambda result: self._window.toasts.show_message(plan.sentence(result)),
+            aside=True,
         )
 
     # ---- decisions -------------------------------------------------------------------------

@@ -42,6 +42,7 @@ _OF: dict[str, dict[str, Words]] = {
         "bottleneck": Words("Bottleneck of the heads"),
         "attention_dim": Words("Width of the attention"),
         "whiten": Words("Directions at the start", zero="as published"),
+        "neighbours": Words("Neighbours that count as alike", zero="none"),
         "pool": Words("Cells become an embedding by"),
         "inter": Words("Inter-level weight", zero="off"),
         "inter_grad": Words("Inter-level term teaches"),

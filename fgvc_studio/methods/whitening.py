@@ -6,9 +6,13 @@ category) is made alike in all directions and counts little; the leading other d
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from fgvc_studio.methods.mutual import LEAST, mutual_pairs, scatter_and_means
 
 SHRINKAGE = 0.3
 _LEAST = 1e-12
@@ -73,11 +77,46 @@ def of_scatter(
 ) -> tuple[Tensor, Tensor]:
     """The same, from the covariance (d, d) float64 of the differences."""
     vectors = vectors.double()
+    return _leading(within, vectors, vectors, out, shrinkage)
+
+
+def near_projection(
+    inner: Tensor, vectors: Tensor, out: int, near: int, shrinkage: float = SHRINKAGE
+) -> tuple[Tensor, Tensor]:
+    """As `projection`, then once more with the neighbours that are found in it.
+
+    Differences between mutual neighbours (`mutual`) matter as little as `inner`, and the leading
+    directions are those between the means of each vector and its neighbours. Too few neighbours
+    change nothing.
+
+    Parameters
+    ----------
+    near : int
+        Two vectors are neighbours when each is among the other's so many nearest.
+    """
+    first = mean, weight = projection(inner, vectors, out, shrinkage)
+    space = F.normalize(F.linear(vectors.float() - mean, weight), dim=1)
+    pairs = mutual_pairs(space.numpy(), near)
+    if len(pairs) < LEAST:
+        return first
+    scatter, local = (torch.from_numpy(x) for x in scatter_and_means(_numbers(vectors), pairs))
+    inner = inner.double()
+    within = (inner.T @ inner / max(1, len(inner)) + scatter) / 2
+    return _leading(within, vectors.double(), local, out, shrinkage)
+
+
+def _leading(
+    within: Tensor, vectors: Tensor, centres: Tensor, out: int, shrinkage: float
+) -> tuple[Tensor, Tensor]:
     even = torch.eye(len(within), dtype=within.dtype, device=within.device)
     even = within.diagonal().mean().clamp(min=_LEAST) * even
     values, directions = torch.linalg.eigh((1 - shrinkage) * within + shrinkage * even)
     whiten = directions * values.clamp(min=_LEAST).rsqrt()
-    mean = vectors.mean(0)
-    outer = (vectors - mean) @ whiten
+    outer = (centres - centres.mean(0)) @ whiten
     leading = torch.linalg.eigh(outer.T @ outer).eigenvectors.flip(1)[:, :out]
-    return mean.float(), (whiten @ leading).T.float().contiguous()
+    return vectors.mean(0).float(), (whiten @ leading).T.float().contiguous()
+
+
+def _numbers(vectors: Tensor) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = vectors.double().numpy()
+    return found

@@ -63,4 +63,6 @@ def between(old: Opened, new: Opened, verdicts: Verdicts) -> Effects:
         for at in (category[mine] == c,)
     )
     accuracies = [float(r.mean()) if len(mine) else float("nan") for r in right]
-    return Effects(accuracies[0], accuracies[1], each, flips, len(mine), on)
+    better, worse = int((~right[0] & right[1]).sum()), int((right[0] & ~right[1]).sum())
+    stay = int((before[mine] != after[mine]).sum()) - better - worse
+    return Effects(accuracies[0], accuracies[1], each, flips, len(mine), on, better, worse, stay)

@@ -193,7 +193,9 @@ def effects(opened: Opened, off: Sequence[int] | Ids, against: Sequence[int] | I
         for at in (truth[mine] == c,)
     )
     accuracies = [float(r.mean()) if len(mine) else float("nan") for r in right]
-    return Effects(accuracies[0], accuracies[1], each, flips, len(mine), on)
+    better, worse = int((~right[0] & right[1]).sum()), int((right[0] & ~right[1]).sum())
+    stay = int((before[mine] != after[mine]).sum()) - better - worse
+    return Effects(accuracies[0], accuracies[1], each, flips, len(mine), on, better, worse, stay)
 
 
 def _judged(opened: Opened, rows: Ids, truth: Ids) -> tuple[str, Ids]:

@@ -354,9 +354,12 @@ class Review(ReviewActs):
         standing = sorted(
             c.id for c in view.clusters() if c.size and c.state != ClusterState.REJECTED
         )
+        if len(standing) < 2:
+            return []
         at = np.flatnonzero(np.isin(view.cluster, standing))
+        at = at[cq.some_of_each(np.searchsorted(standing, view.cluster[at]), len(standing))]
         vectors = view.vectors(view.items[at])
-        if vectors is None or len(standing) < 2:
+        if vectors is None:
             return []
         index = np.searchsorted(standing, view.cluster[at]).astype(np.int64)
         scores = cq.likeness(cq.compact(vectors), index, len(standing))

@@ -26,6 +26,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 NAME = "fgvc-studio"
 MAINTAINER = "The FGVC Studio authors <fgvc-studio@localhost>"
+SYMBOLS = ("libtorch_cpu.so", "libtorch_python.so", "libllvmlite.so", "libpython3*.so.*")
 # Newer releases of Debian and Ubuntu renamed some packages.
 RENAMED = {"libglib2.0-0": "libglib2.0-0 | libglib2.0-0t64"}
 
@@ -50,6 +51,8 @@ def main() -> None:
             "--distpath", out / "dist", "--workpath", out / "work", HERE / "fgvc_studio.spec",
         ]  # fmt: skip
         step("folder", freeze, environment)
+        if sys.platform.startswith("linux"):
+            strip(folder)
     print(f"folder: {megabytes(folder):,.0f} MB in {folder}")
     if sys.platform.startswith("linux"):
         level = "-1" if args.quick else "-15"
@@ -74,6 +77,19 @@ def megabytes(path: Path) -> float:
         return path.stat().st_size / 1e6
     found = {(s.st_dev, s.st_ino): s.st_size for p in path.rglob("*") for s in [p.lstat()]}
     return sum(found.values()) / 1e6
+
+
+def strip(folder: Path) -> None:
+    """Take the names of local symbols out of the libraries that carry many.
+
+    Not out of all: libraries that a wheel's maker has rearranged do not survive it.
+    """
+    before = megabytes(folder)
+    for pattern in SYMBOLS:
+        for library in (folder / "_internal").rglob(pattern):
+            library = library.resolve()
+            subprocess.run(["strip", "--strip-unneeded", str(library)], check=True)
+    print(f"symbols: {before - megabytes(folder):,.0f} MB taken out")
 
 
 def package(folder: Path, icons: Path, out: Path, version: str, level: str) -> None:

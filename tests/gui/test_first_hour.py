@@ -1,13 +1,16 @@
 """Tour, guide, doctor, named undo, settings, log: what a newcomer meets in the first hour."""
 
+import importlib.util
 import logging
+import re
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtWidgets import QApplication, QPushButton
 
-from fgvc_studio.gui import guide_html, guide_pages, log_file, preferences, theme
+from fgvc_studio.gui import guide_html, guide_pages, log_file, preferences, theme, words
 from fgvc_studio.gui.actions import BY_ID
 from fgvc_studio.gui.dialogs.crash import CrashDialog, CrashHook
 from fgvc_studio.gui.dialogs.doctor import DoctorDialog
@@ -15,6 +18,7 @@ from fgvc_studio.gui.dialogs.guide import GuideWindow
 from fgvc_studio.gui.dialogs.settings import SettingsDialog
 from fgvc_studio.gui.main_window import MainWindow
 from fgvc_studio.gui.task_pool import TaskPool
+from fgvc_studio.gui.widgets.prototype_empty import PrototypeEmpty
 from fgvc_studio.services import demo
 from fgvc_studio.services.studio import Studio
 
@@ -273,8 +277,7 @@ def test_faults_are_written_down_and_the_report_says_where(qtbot, tmp_path, monk
         qtbot.addWidget(dialog)
         text = (tmp_path / "logs" / "studio.log").read_text("utf-8")
         assert "Traceback: boom" in text and "trying" in text
-        words = [w.text() for w in dialog.findChildren(type(dialog.findChild(QPushButton)))]
-        assert "Copy the report" in words
+        assert "Copy the report" in [w.text() for w in dialog.findChildren(QPushButton)]
         dialog.reject()
     finally:
         logger = logging.getLogger(log_file.NAME)
@@ -310,3 +313,72 @@ def test_larger_text_reaches_style_and_font(qtbot):
     finally:
         theme.apply(app, "light", 1.0)
     assert app.font().pixelSize() == 13
+
+
+# ---- what looked poor --------------------------------------------------------------------------
+def test_every_picture_of_the_guide_is_taken_by_the_one_command():
+    root = guide_pages.folder().parents[1]
+    spec = importlib.util.spec_from_file_location(
+        "guide_pictures", root / "packaging" / "guide_pictures.py"
+    )
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    shown = {
+        picture.removeprefix("images/").removesuffix(".jpg")
+        for page in guide_pages.pages()
+        for picture in guide_pages.pictures(page.text)
+    }
+    assert shown == set(script.PICTURES)
+    for name in script.PICTURES:
+        assert callable(getattr(script.Photographer, name.replace("-", "_")))
+
+
+def test_painted_text_follows_the_size_of_text():
+    folder = Path(theme.__file__).parent
+    fixed = [
+        str(file.relative_to(folder))
+        for file in folder.rglob("*.py")
+        if re.search(r"setPixelSize\(\d", file.read_text("utf-8"))
+    ]
+    assert not fixed
+
+
+def test_words_of_the_empty_pages_are_not_cut(window, qtbot):
+    window.go("go.prototypes")
+    page = window.workspaces["go.prototypes"]
+    empty = page.findChild(PrototypeEmpty)
+    qtbot.waitUntil(empty.isVisible)
+    for label in (empty.text, empty.needs):
+        assert label.height() >= label.heightForWidth(label.width())
+
+
+def test_no_chooser_stands_empty_before_there_is_a_map(window):
+    canvas = window.workspaces["go.browse"].map
+    assert not canvas.bar.isVisible()
+    assert canvas.empty.button.isVisible()
+    pane = window.workspaces["go.browse"].inspector.pane
+    assert "embeddings" in pane.accepts.text() or pane.item_id == 0
+
+
+def test_a_filter_moves_nothing(window, qtbot):
+    browse = window.workspaces["go.browse"]
+    before = browse.grid.mapTo(window, QPoint(0, 0))
+    window.selection.set([1, 2])
+    browse.views.gather()
+    qtbot.waitUntil(lambda: len(browse.views.ids) == 2)
+    QApplication.sendPostedEvents()
+    assert browse.bar.chips.isVisible()
+    assert browse.grid.mapTo(window, QPoint(0, 0)) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("Striganea > Striganea fimbriaria", "Striganea fimbriaria"),
+        ("Insecta > Striganea > Striganea fimbriaria", "Insecta › Striganea fimbriaria"),
+        ("Fish > Salmon", "Fish › Salmon"),
+        ("Moth", "Moth"),
+    ],
+)
+def test_paths_do_not_say_a_name_twice(path, shown):
+    assert words.path(path) == shown

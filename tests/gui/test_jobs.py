@@ -180,7 +180,7 @@ def test_shut_down_leaves_no_thread(qtbot):
     assert queue.shut_down(5000)
     assert job.state is JobState.CANCELLED
     assert waiting.state is JobState.CANCELLED
-    assert queue._thread is None
+    assert not queue._threads
 
 
 def test_strip_follows_the_job(queue, qtbot):
@@ -273,3 +273,17 @@ def test_bus_events_of_other_threads_arrive_merged_in_the_gui_thread(qtbot):
     bus.publish(ItemsAdded(1, 1))
     qtbot.wait(20)
     assert len(added) == 1
+
+
+def test_a_job_aside_does_not_wait_for_the_lane(queue, qtbot):
+    closed = []
+    long = queue.add("Train", endless(closed))
+    with qtbot.waitSignal(queue.ended):
+        export = queue.add("Export", counting(3), aside=True)
+        assert export.state is JobState.RUNNING
+    assert export.state is JobState.DONE
+    assert long.state is JobState.RUNNING and queue.running is long and queue.busy
+    queue.cancel(long)
+    with qtbot.waitSignal(queue.idle):
+        pass
+    assert not queue.busy

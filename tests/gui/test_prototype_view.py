@@ -13,7 +13,7 @@ from fgvc_studio.domain.prototypes import (
     Verdict,
 )
 from fgvc_studio.domain.records import Box
-from fgvc_studio.gui.models.prototype_view import Book, FlipCount, PrototypeFilter, grouped, trial
+from fgvc_studio.gui.models.prototype_view import Book, PrototypeFilter, grouped, trial
 from fgvc_studio.gui.widgets.evidence_view import strongest
 from fgvc_studio.gui.widgets.patch_pictures import close_up, cut
 from fgvc_studio.gui.widgets.picture_decode import Picture
@@ -92,9 +92,6 @@ def test_flips_are_counted_and_grouped():
     flips = Flips.of(made)
     assert list(flips) == made and flips[1] == made[1] and list(flips[1:3]) == made[1:3]
     assert flips == Flips.of(made) and flips != Flips.of(made[:2]) and not list(Flips.of([]))
-    count = FlipCount.of(flips)
-    assert (count.better, count.worse, count.other, count.unnamed) == (1, 1, 1, 1)
-    assert count.total == 4
     groups = grouped(flips)
     assert [key for key, _ in groups] == [(1, 2), (3, 1)]
     assert groups[0][1].tolist() == [1, 2, 3] and grouped(Flips.of([])) == []

@@ -224,7 +224,7 @@ def test_answers_about_another_prototype_are_dropped(qtbot, window, page):
     assert page.detail.train.cells == []  # nothing of another one stays in its places
     original(facts[0])
     assert page.detail.train.cells == [] and late
-    page.feeder._without_known((5, False, Effects(1, 1, (), (), 1, "training")))
+    page.feeder._without_known((5, False, Effects(1, 1, (), Flips.of([]), 1, "training")))
     assert page.detail.without.text() == ""
 
 
@@ -368,7 +368,7 @@ def test_what_is_off_is_tried_with_and_switched_on_again(qtbot, window, page):
 
 def test_changes_that_become_right_or_wrong_are_told_apart(qtbot, window, page):
     flips = Flips.of([Flip(1, 2, 1, 1), Flip(2, 1, 2, 1), Flip(20, 1, 2, 0), Flip(3, 2, 3, 1)])
-    effects = Effects(0.5, 0.6, ((1, 1.0, 0.5, 2),), flips, 2, "validation")
+    effects = Effects(0.5, 0.6, ((1, 1.0, 0.5, 2),), flips, 2, "validation", 1, 1)
     page.flips.show_effects(effects, "title")
     badges = page.flips._badges(page.flips.grid.ids)
     said = dict(zip(page.flips.grid.ids.tolist(), badges.captions, strict=True))
@@ -376,9 +376,8 @@ def test_changes_that_become_right_or_wrong_are_told_apart(qtbot, window, page):
         1: "becomes right", 2: "becomes wrong", 20: "no label", 3: "stays wrong",
     }  # fmt: skip
     assert page.flips.numbers.text() == (
-        "Right on 2 checked photos: 50.0 % → 60.0 %. "
-        "1 photo becomes right, 1 becomes wrong, 1 stays wrong under another name. "
-        "1 unlabelled photo would get another name."
+        "Right on 2 checked photos: 50.0 % → 60.0 % (1 becomes right, 1 becomes wrong). "
+        "2 other photos would get another name."
     )
     page.flips.browse_requested.emit(page.flips.grid.ids)
     browse = window.workspaces["go.browse"]

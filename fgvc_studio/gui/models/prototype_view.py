@@ -138,30 +138,6 @@ class Book:
         return np.lexsort((ids, -column, np.isnan(column)))
 
 
-@dataclass(frozen=True, slots=True)
-class FlipCount:
-    """Changed predictions that become right, become wrong, stay wrong, are of no label."""
-
-    better: int
-    worse: int
-    other: int
-
-    unnamed: int
-
-    @classmethod
-    def of(cls, flips: Flips) -> FlipCount:
-        """Count them."""
-        _, before, after, truth = flips.columns.T
-        better, worse = int((after == truth).sum()), int((before == truth).sum())
-        unnamed = int((truth == 0).sum())
-        return cls(better, worse, len(flips) - better - worse - unnamed, unnamed)
-
-    @property
-    def total(self) -> int:
-        """All."""
-        return self.better + self.worse + self.other + self.unnamed
-
-
 def grouped(flips: Flips) -> list[tuple[tuple[int, int], NDArray[np.int64]]]:
     """Items by (before, after), the largest group first."""
     pairs, group = np.unique(flips.columns[:, 1:3], axis=0, return_inverse=True)

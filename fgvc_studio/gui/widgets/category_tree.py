@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -231,8 +231,21 @@ class _View(QTreeView):
         header.setMinimumSectionSize(40)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(TOTAL, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(TOTAL, 72)
+        header.resizeSection(TOTAL, theme.px(72))
         self.doubleClicked.connect(self._wanted)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the tree; an empty one says how it fills."""
+        super().paintEvent(event)
+        if self.model().rowCount():
+            return
+        painter = QPainter(self.viewport())
+        painter.setPen(QColor(theme.current().muted))
+        flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
+        room = self.viewport().rect().adjusted(12, 24, -12, -12)
+        words = self.tr("No categories yet. The first name that you give makes one.")
+        painter.drawText(room, flags, words)
+        painter.end()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter labels; letters do not search here but stay the window's keys."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from fgvc_studio.domain.clusters import Cluster
@@ -29,7 +29,7 @@ class ClusterHeader(QFrame):
         self.mark = QLabel()
         self.name = ElidedLabel()
         self.name.setProperty("role", "title")
-        self.facts = ElidedLabel()
+        self.facts = ElidedLabel(Qt.TextElideMode.ElideRight)
         self.facts.setProperty("role", "muted")
         self.everything = QPushButton()
         self.everything.setCheckable(True)

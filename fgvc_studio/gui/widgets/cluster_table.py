@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from fgvc_studio.domain.clusters import NAMED, Cluster, ClusterState
+from fgvc_studio.gui import theme
 from fgvc_studio.gui.models.cluster_model import (
     CLUSTER,
     COLUMN_KEYS,
@@ -37,7 +38,7 @@ _WIDTHS = {
     Column.STABILITY: 52,
     Column.PURITY: 66,
 }
-_NAME_WIDTH = 168
+_NAME_WIDTH = 184
 
 
 class ClusterTable(QFrame):
@@ -68,6 +69,7 @@ class ClusterTable(QFrame):
         self.order.setAccessibleName(self.tr("Order of the clusters"))
         self.order.setToolTip(self.tr("Order; a click on a column heading turns it round"))
         self.view = _View(self.model)
+        self.view.resized.connect(self._choose_columns)  # they give way to the names, or come back
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(4)
@@ -289,20 +291,22 @@ class ClusterTable(QFrame):
                 Column.PURITY: [1.0 if c.purity or c.checked else np.nan for c in rows],
             }
             self._unknown = {c for c, values in known.items() if np.isnan(values).all()}
-        room = self.view.viewport().width() - _NAME_WIDTH - _WIDTHS[Column.SIZE]
+        bar = self.view.verticalScrollBar()
+        room = self.width() - (bar.width() if bar.isVisible() else 0)
+        room -= _NAME_WIDTH + theme.px(_WIDTHS[Column.SIZE])
         for column in (Column.PURITY, Column.CONFIDENCE, Column.STABILITY, Column.AGREEMENT):
-            shown = column not in self._unknown and room >= _WIDTHS[column]
-            room -= _WIDTHS[column] if shown else 0
+            shown = column not in self._unknown and room >= theme.px(_WIDTHS[column])
+            room -= theme.px(_WIDTHS[column]) if shown else 0
             self.view.setColumnHidden(int(column), not shown)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Columns give way to the names, or come back."""
-        super().resizeEvent(event)
-        self._choose_columns()
 
 
 class _View(QTableView):
     rename_wanted = Signal()
+    resized = Signal()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
 
     def __init__(self, model: ClusterModel) -> None:
         super().__init__()
@@ -327,7 +331,7 @@ class _View(QTableView):
         header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
         for column, width in _WIDTHS.items():
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            header.resizeSection(column, width)
+            header.resizeSection(column, theme.px(width))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """F2 renames; letters do not search here but stay the window's keys."""

@@ -141,6 +141,8 @@ class DiscoverStart(QScrollArea):
                 "look-alikes; you then decide on groups instead of single photos. Nothing is "
                 "named before you say so."
             ).format(open=n(unlabelled), total=n(total))
+            if total
+            else self.tr("There are no photos yet. Add a folder of them in Browse first.")
         )
         texts = {
             "unlabelled": self.tr("All photos without a label: {n}").format(n=n(unlabelled)),
@@ -265,7 +267,9 @@ class DiscoverStart(QScrollArea):
         self.count.setSpecialValueText(self.tr("estimate"))
         self.count.setAccessibleName(self.tr("Number of groups"))
         self.bar.setTextVisible(False)
-        body = QWidget()
+        host = QWidget()
+        self.setWidget(host)
+        body = QWidget(host)
         body.setMaximumWidth(_WIDTH)
         column = QVBoxLayout(body)
         column.setContentsMargins(32, 24, 32, 24)
@@ -290,13 +294,11 @@ class DiscoverStart(QScrollArea):
         foot.addWidget(self.go)
         column.addLayout(foot)
         column.addStretch(1)
-        host = QWidget()
         middle = QHBoxLayout(host)
         middle.setContentsMargins(0, 0, 0, 0)
         middle.addStretch(1)
         middle.addWidget(body, 1000)
         middle.addStretch(1)
-        self.setWidget(host)
 
     def _row_of_embedding(self) -> QWidget:
         self._embed_row = QWidget()

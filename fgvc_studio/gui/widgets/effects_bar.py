@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QWidget
 
 from fgvc_studio.domain.prototypes import Effects
-from fgvc_studio.gui.widgets.flip_view import numbers_of
+from fgvc_studio.gui import prototype_words as say
 from fgvc_studio.gui.widgets.verdict_panel import KeyButton
 
 
@@ -65,13 +65,14 @@ class EffectsBar(QFrame):
         self.setVisible(bool(off or trying))
         parts = []
         if tried_off:
-            parts.append(self.tr("Trying without {n}").format(n=tried_off))
+            parts.append(self._without(tried_off))
         if tried_on:
-            parts.append(self.tr("Trying with {n} again").format(n=tried_on))
+            parts.append(self._with(tried_on))
         if off and not trying:
-            parts.append(self.tr("{n} switched off").format(n=off))
+            parts.append(self._off(off))
         words = ", ".join(parts)
-        self.text.setText(f"{words}:  {numbers_of(effects)}" if effects else f"{words} ...")
+        self.text.setText(f"{words}: {say.effects_words(effects)}" if effects else f"{words} ...")
+        self.text.setToolTip(say.judged_on_tip(effects.on) if effects else "")
         for widget in (self.reason, self.keep):
             widget.setVisible(bool(trying) and writable)
         self.reason.setVisible(bool(tried_off) and writable)
@@ -79,6 +80,21 @@ class EffectsBar(QFrame):
         self.put_back.setVisible(bool(trying))
         if not trying:
             self.reason.clear()
+
+    def _without(self, n: int) -> str:
+        if n == 1:
+            return self.tr("Trying without 1 prototype")
+        return self.tr("Trying without {n} prototypes").format(n=f"{n:,}")
+
+    def _with(self, n: int) -> str:
+        if n == 1:
+            return self.tr("Trying with 1 prototype again")
+        return self.tr("Trying with {n} prototypes again").format(n=f"{n:,}")
+
+    def _off(self, n: int) -> str:
+        if n == 1:
+            return self.tr("1 prototype is switched off")
+        return self.tr("{n} prototypes are switched off").format(n=f"{n:,}")
 
     def _keep_words(self, tried_off: int, tried_on: int) -> str:
         if tried_off and tried_on:

@@ -76,7 +76,9 @@ class ChipRow(QScrollArea):
         self.chips = [self._chip(text, left) for text, left in entries]
         for place, chip in enumerate(self.chips):
             self._row.insertWidget(place, chip)
-        width = self._row.sizeHint().width() + 2
+        for chip in self.chips:
+            chip.ensurePolished()  # before the first showing their size is that of plain buttons
+        width = sum(c.sizeHint().width() + self._row.spacing() for c in self.chips)
         self.setMaximumWidth(min(width, _WIDEST))
         self.setMinimumWidth(min(width, _NARROWEST))
         self.setVisible(bool(chips))

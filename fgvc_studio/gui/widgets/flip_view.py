@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from fgvc_studio.domain.prototypes import Effects, Flip, Flips
 from fgvc_studio.gui import prototype_words as say
 from fgvc_studio.gui import theme
-from fgvc_studio.gui.models.prototype_view import FlipCount, grouped
+from fgvc_studio.gui.models.prototype_view import grouped
 from fgvc_studio.gui.selection import Selection
 from fgvc_studio.gui.widgets.grid_layout import Section
 from fgvc_studio.gui.widgets.grid_paint import ColourOf, TilePainter
@@ -146,7 +146,7 @@ class FlipView(QWidget):
         self.grid = FlipGrid(self.selection, thumbnails, client="flips")
         self.grid.set_badges(self._badges)
         self.grid.set_tile_size(_TILE)
-        self.grid.setAccessibleName(self.tr("Photos whose prediction changes"))
+        self.grid.setAccessibleName(self.tr("Photos that would get another name"))
         self.grid.activated.connect(self.explain_requested)
         self.title = QLabel()
         self.title.setProperty("role", "heading")
@@ -218,9 +218,9 @@ class FlipView(QWidget):
             )
             return
         self.title.setText(title)
-        self.numbers.setText(numbers_of(effects))
+        self.numbers.setText(say.capital(say.effects_words(effects)))
         self.numbers.setToolTip(say.judged_on_tip(effects.on))
-        self.grid.set_empty_text(self.tr("No photo's prediction changes."))
+        self.grid.set_empty_text(self.tr("No photo would get another name."))
         rows = sorted(effects.per_category, key=lambda r: (-abs(r[2] - r[1]), r[2]))
         self.changes.set_changes(
             [
@@ -258,12 +258,3 @@ def _meaning(flip: Flip, view: QWidget) -> tuple[str, str]:
     if flip.before == flip.truth:
         return view.tr("becomes wrong"), "danger"
     return view.tr("stays wrong"), "muted"
-
-
-def numbers_of(effects: Effects) -> str:
-    """How often it is right before and after, and which photos would get another name."""
-    count = FlipCount.of(effects.flips)
-    right = say.right_words(
-        effects.accuracy_before, effects.accuracy_after, effects.items, effects.on
-    )
-    return f"{right} {say.flip_words(count.better, count.worse, count.other, count.unnamed)}"

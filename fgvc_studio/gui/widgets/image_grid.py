@@ -254,6 +254,7 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         self._layout = GridLayout(len(self._ids), self._tile, width, parts, self._caption_from)
         bar = self.verticalScrollBar()
         bar.setRange(0, max(0, self._layout.height - self._height()))
+        bar.setEnabled(bar.maximum() > 0)
         bar.setPageStep(self._height())
         bar.setSingleStep(max(20, self._layout.row_height // 4))
 
@@ -359,7 +360,9 @@ class ImageGrid(GridInput, QAbstractScrollArea):
         p.fillRect(area, QColor(t.window))
         if not len(self._ids):
             p.setPen(QColor(t.muted))
-            p.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self._empty_text)
+            room = self.viewport().rect().adjusted(16, 16, -16, -16)
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            p.drawText(room, flags, self._empty_text)
         first, last = self._layout.visible(
             top + area.top() - _FRAME, top + area.bottom() + 1 + _FRAME
         )

@@ -76,6 +76,7 @@ class MapBar(QWidget):
         self.colour_by.setAccessibleName(self.tr("Colour the map by"))
         self.colour_by.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.colour_by.setMinimumContentsLength(9)
+        self.colour_by.hide()
         self.colour_by.currentIndexChanged.connect(self._colour_by_changed)
         label.setBuddy(self.colour_by)
         row.addWidget(label)
@@ -167,6 +168,7 @@ class MapBar(QWidget):
         for k, title in options:
             self.colour_by.addItem(title, k)
         self.colour_by.setCurrentIndex(max(0, self.colour_by.findData(key)))
+        self.colour_by.setVisible(bool(options))
         self.colour_by.blockSignals(False)
 
     def set_spaces(self, names: Sequence[str], chosen: str) -> None:

@@ -15,10 +15,8 @@ class MapEmpty(QWidget):
         super().__init__(parent)
         self._title = title = QLabel(self.tr("No map yet"), self)
         title.setProperty("role", "title")
-        text = QLabel(
-            self.tr("Embeddings place every photo on a map: look-alikes come to lie together."),
-            self,
-        )
+        self._photos = True
+        self._text = text = QLabel(self)
         text.setProperty("role", "muted")
         text.setWordWrap(True)
         self.button = QPushButton(self.tr("Compute embeddings"), self)
@@ -40,9 +38,28 @@ class MapEmpty(QWidget):
         column.addStretch(1)
         self.set_busy("")
 
+    def set_photos(self, there: bool) -> None:
+        """Without photos the next step is to bring some."""
+        self._photos = there
+        self.set_busy("")
+
+    @property
+    def photos(self) -> bool:
+        """Whether there is something to embed."""
+        return self._photos
+
     def set_busy(self, what: str, share: float | None = None) -> None:
         """Say what is being done for the map (0..1, None: unknown); empty: nothing."""
-        self._title.setText(what or self.tr("No map yet"))
+        none = self.tr("No map yet") if self._photos else self.tr("No photos yet")
+        self._title.setText(what or none)
+        self._text.setText(
+            self.tr("Embeddings place every photo on a map: look-alikes come to lie together.")
+            if self._photos
+            else self.tr("Add a folder of photos. They stay where they are and are not changed.")
+        )
+        self.button.setText(
+            self.tr("Compute embeddings") if self._photos else self.tr("Add images...")
+        )
         self.button.setVisible(not what)
         self._bar.setVisible(bool(what))
         self._bar.setRange(0, 0 if share is None else 100)

@@ -22,7 +22,6 @@ from fgvc_studio.domain.prototypes import PARTS, Effects, Patch, Prototype
 from fgvc_studio.gui import prototype_words as say
 from fgvc_studio.gui.icons import icon
 from fgvc_studio.gui.models.prototype_facts import PrototypeFacts
-from fgvc_studio.gui.widgets.flip_view import numbers_of
 from fgvc_studio.gui.widgets.heat_view import HeatView
 from fgvc_studio.gui.widgets.inspector_parts import ElidedLabel, Heading
 from fgvc_studio.gui.widgets.patch_pictures import PatchPictures
@@ -177,9 +176,9 @@ class PrototypeDetail(QWidget):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
             acts.addWidget(button)
         column.addLayout(acts)
-        self._train_heading = Heading(self.tr("Best patches in training"))
-        self._rest_heading = Heading(self.tr("Best patches elsewhere"))
-        self._sisters_heading = Heading(self.tr("Sisters: same category and branch"))
+        self._train_heading = Heading(self.tr("Where it fires most: photos it learned from"))
+        self._rest_heading = Heading(self.tr("Where it fires most: all other photos"))
+        self._sisters_heading = Heading(self.tr("Others of this category and branch"))
         for heading, strip in (
             (self._train_heading, self.train),
             (self._rest_heading, self.rest),
@@ -189,8 +188,8 @@ class PrototypeDetail(QWidget):
         pair = QHBoxLayout()
         pair.setSpacing(18)
         for title, chart in (
-            (self.tr("Own category against others"), self.histogram),
-            (self.tr("Weights"), self.weights),
+            (self.tr("Photos by how strongly it fires"), self.histogram),
+            (self.tr("Speaks for and against"), self.weights),
         ):
             part = QVBoxLayout()
             part.setSpacing(4)
@@ -244,7 +243,7 @@ class PrototypeDetail(QWidget):
             return
         self.title.set_text(self._name_of(prototype.category_id))
         self.facts.setText(self._sentence(prototype))
-        self.facts.setToolTip(say.branch_tip(prototype.branch))
+        self.facts.setToolTip(say.facts_tip(prototype.branch, prototype.relevance))
         self.suspicion.set_rows(suspicion_rows(prototype))
         off = prototype.forbidden != tried
         self.try_button.setText(self.tr("Try with it") if off else self.tr("Try without it"))
@@ -272,7 +271,7 @@ class PrototypeDetail(QWidget):
     def show_without(self, effects: Effects, off: bool) -> None:
         """Say what taking it out (or, when it is off, taking it in) changes."""
         start = self.tr("With it again") if off else self.tr("Without it")
-        self.without.setText(f"{start}: {numbers_of(effects)}")
+        self.without.setText(f"{start}: {say.effects_words(effects)}")
         self.without.setToolTip(say.judged_on_tip(effects.on))
 
     def stop(self) -> None:
@@ -288,9 +287,9 @@ class PrototypeDetail(QWidget):
             self.tr("{branch} prototype {number}").format(branch=say.branch(p.branch), number=p.id)
         ]
         parts.append(say.leads_in(p.usage))
-        parts += say.worth(p.relevance, p.purity)
+        parts += say.worth(p.purity)
         if p.duplicate_of is not None:
-            parts.append(self.tr("duplicate of {number}").format(number=p.duplicate_of))
+            parts.append(self.tr("repeats {number}").format(number=p.duplicate_of))
         if p.forbidden:
             why = f" ({p.reason})" if p.reason else ""
             parts.append(self.tr("switched off") + why)

@@ -14,6 +14,8 @@ class PrototypeEmpty(QWidget):
     """Says what a classifier needs, and offers to train one."""
 
     train_clicked = Signal()
+    browse_clicked = Signal()
+    """Names are missing: the user wants to give some."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,6 +28,9 @@ class PrototypeEmpty(QWidget):
         self.button = QPushButton(self.tr("Train a classifier"))
         self.button.setProperty("role", "primary")
         self.button.clicked.connect(self.train_clicked)
+        self.browse = QPushButton(self.tr("Name photos in Browse"))
+        self.browse.setProperty("role", "primary")
+        self.browse.clicked.connect(self.browse_clicked)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(260)
@@ -48,6 +53,7 @@ class PrototypeEmpty(QWidget):
         column.addLayout(across)
         column.addSpacing(6)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.browse, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self.bar, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(1)
         self.show_needs(0, 0, writable=True)
@@ -75,8 +81,9 @@ class PrototypeEmpty(QWidget):
         if not writable:
             words = self.tr("The project is open read-only, so nothing can be trained.")
         self.needs.setText(words)
-        self.button.setVisible(True)
+        self.button.setVisible(enough or not writable)
         self.button.setEnabled(enough and writable)
+        self.browse.setVisible(not enough and writable)
         self.bar.hide()
 
     def show_work(self, title: str, text: str, share: float | None) -> None:
@@ -87,6 +94,7 @@ class PrototypeEmpty(QWidget):
         )
         self.needs.setText(text)
         self.button.hide()
+        self.browse.hide()
         self.bar.show()
         self.bar.setRange(0, 0 if share is None else 1000)
         if share is not None:

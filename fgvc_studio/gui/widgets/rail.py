@@ -6,6 +6,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QFrame, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from fgvc_studio.gui import theme
+
 _WIDTH = 86
 
 
@@ -16,7 +18,8 @@ class Rail(QFrame):
         super().__init__(parent)
         self.setObjectName("rail")
         self.setAccessibleName(self.tr("Workspaces"))
-        self.setFixedWidth(_WIDTH)
+        self._fit()
+        theme.signal().changed.connect(self._fit)
         self._group = QActionGroup(self)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(6, 8, 6, 8)
@@ -36,6 +39,10 @@ class Rail(QFrame):
         button = self._button(action)
         self._layout.addWidget(button)
         return button
+
+    def _fit(self) -> None:
+        """As wide as the words need at the size of text in use."""
+        self.setFixedWidth(theme.px(_WIDTH))
 
     def _button(self, action: QAction) -> QToolButton:
         button = QToolButton()

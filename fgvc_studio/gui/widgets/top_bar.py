@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QSizePolicy,
-    QStackedWidget,
-    QToolButton,
-    QWidget,
-)
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QToolButton, QWidget
 
 from fgvc_studio.gui.widgets.jobs_strip import JobsStrip
+
+_LEAST = 44
 
 
 class TopBar(QFrame):
@@ -36,8 +31,7 @@ class TopBar(QFrame):
         row.addWidget(self._slot, 1)
         row.addWidget(jobs)
         row.addWidget(self.help)
-        self.setMinimumHeight(44)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setMinimumHeight(_LEAST)
 
     def take(self, widget: QWidget) -> None:
         """Give `widget` a place between the workspace's own and the jobs."""
@@ -52,6 +46,8 @@ class TopBar(QFrame):
             return
         if self._slot.indexOf(widget) < 0:
             self._slot.addWidget(widget)
+            # A tall page would press the bar, and all below would jump from page to page.
+            self.setMinimumHeight(max(_LEAST, self.sizeHint().height()))
         self._slot.setCurrentWidget(widget)
 
     def remove_widget(self, widget: QWidget) -> None:

@@ -22,8 +22,11 @@ def load() -> None:
     curve_figure.warm_up()
 
 
-def makers(context: Context) -> dict[str, Callable[[], Workspace]]:
-    """What makes each workspace of an open project, by its command, in the order of the rail."""
+def makers(context: Context, host: QWidget) -> dict[str, Callable[[], Workspace]]:
+    """What makes each workspace of an open project, by its command, in the order of the rail.
+
+    `host` will hold them: a page that is made within it need not be asked again for its style.
+    """
     from fgvc_studio.gui.workspaces.browse import BrowseWorkspace
     from fgvc_studio.gui.workspaces.discover import DiscoverWorkspace
     from fgvc_studio.gui.workspaces.history import HistoryWorkspace
@@ -37,7 +40,7 @@ def makers(context: Context) -> dict[str, Callable[[], Workspace]]:
         TrainWorkspace,
         HistoryWorkspace,
     )
-    return {kind.command: lambda kind=kind: kind(context) for kind in kinds}  # type: ignore[misc]
+    return {kind.command: lambda kind=kind: kind(context, host) for kind in kinds}  # type: ignore[misc]
 
 
 class Workspaces(Mapping[str, "Workspace"]):

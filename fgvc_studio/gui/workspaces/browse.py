@@ -290,14 +290,11 @@ class BrowseWorkspace(Workspace):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        self.across = splitter(Qt.Orientation.Horizontal, [430, 430], self.grid, self.map)
-        self.centre = splitter(
-            Qt.Orientation.Horizontal,
-            [216, 860, 300],
-            self.categories.tree,
-            self.across,
-            self.inspector.pane,
-        )
+        across = Qt.Orientation.Horizontal
+        self.centre = splitter(across, [], self.categories.tree, parent=self)
+        self.across = splitter(across, [430, 430], self.grid, self.map, parent=self.centre)
+        self.centre.addWidget(self.inspector.pane)
+        self.centre.setSizes([216, 860, 300])
         self.centre.setStretchFactor(1, 1)
         self.categories.tree.setMinimumWidth(150)
         self.grid.setMinimumSize(220, 180)

@@ -169,9 +169,15 @@ class BrowseCategories(QObject):
             )
 
 
-def splitter(orientation: Qt.Orientation, sizes: list[int], *widgets: QWidget) -> QSplitter:
-    """Widgets with movable borders; none can be dragged shut."""
-    made = QSplitter(orientation)
+def splitter(
+    orientation: Qt.Orientation, sizes: list[int], *widgets: QWidget, parent: QWidget | None = None
+) -> QSplitter:
+    """Widgets with movable borders; none can be dragged shut.
+
+    Every change of parent goes through all widgets below (the style sheet asks each of them anew),
+    so a splitter within others is told its parent before it takes its own widgets.
+    """
+    made = QSplitter(orientation, parent) if parent else QSplitter(orientation)
     made.setChildrenCollapsible(False)
     for widget in widgets:
         made.addWidget(widget)

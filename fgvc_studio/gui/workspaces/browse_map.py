@@ -42,7 +42,9 @@ class BrowseMap(QObject):
         self._colour_by = "category"
         self._facts: dict[int, str] = {}
         self.space = context.studio.embedding.default_space() or ""
-        canvas.compute_requested.connect(self.embed)
+        canvas.compute_requested.connect(self._next_step)
+        canvas.empty.set_photos(context.studio.catalogue.n > 0)
+        context.bridge.items_added.connect(self._items_added)
         canvas.colour_by_changed.connect(self.colour_by)
         canvas.bar.space_chosen.connect(self.choose_space)
         for signal in (context.jobs.added, context.jobs.changed, context.jobs.ended):
@@ -90,6 +92,17 @@ class BrowseMap(QObject):
             lambda _result: self.draw(),
             key="embed",
         )
+
+    def _next_step(self) -> None:
+        """The button in the place of the map."""
+        if self._canvas.empty.photos:
+            self.embed()
+        else:
+            self._context.actions.run("project.add")
+
+    def _items_added(self, _event: object) -> None:
+        if not self._canvas.empty.photos:
+            self._canvas.empty.set_photos(True)
 
     def draw(self) -> Job:
         """Draw the map anew: the quick one first, then the good one."""

@@ -231,6 +231,11 @@ class DiscoverWorkspace(Workspace):
 
     def _show_cluster(self) -> None:
         cluster = self.desk.cluster()
+        self.grid.set_empty_text(
+            self.tr("Reading the members...")
+            if cluster
+            else self.tr("Choose a cluster at the left.")
+        )
         self.header.show_cluster(cluster)
         self.side.show_cluster(cluster)
         self._show_twins()
@@ -315,7 +320,12 @@ class DiscoverWorkspace(Workspace):
 
     # ---- building --------------------------------------------------------------------------
     def _build(self) -> None:
-        middle = QWidget()
+        self.pages = QStackedWidget(self)
+        self.centre = splitter(Qt.Orientation.Horizontal, [], parent=self.pages)
+        self.left = splitter(
+            Qt.Orientation.Vertical, [430, 330], self.table, self.map, parent=self.centre
+        )
+        middle = QWidget(self.centre)
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -324,11 +334,8 @@ class DiscoverWorkspace(Workspace):
             column.addWidget(bar)
         column.addWidget(self.grid, 1)
         self.grid.set_badges(lambda ids: badges(self.context.studio.catalogue, ids))
-        self.grid.set_empty_text(self.tr("Choose a cluster at the left."))
-        self.left = splitter(Qt.Orientation.Vertical, [430, 330], self.table, self.map)
-        self.centre = splitter(
-            Qt.Orientation.Horizontal, [430, 630, 300], self.left, middle, self.side
-        )
+        self.centre.addWidget(self.side)
+        self.centre.setSizes([430, 630, 300])
         self.centre.setStretchFactor(1, 1)
         self.side.setMinimumWidth(272)
         self.left.setMinimumWidth(320)
@@ -336,7 +343,6 @@ class DiscoverWorkspace(Workspace):
         self.table.setMinimumHeight(160)
         self.map.bar.legend.setChecked(False)
         self.review = self.centre
-        self.pages = QStackedWidget()
         for page in (self.start, self.review, self.queue, self.pane):
             self.pages.addWidget(page)
         outer = QVBoxLayout(self)

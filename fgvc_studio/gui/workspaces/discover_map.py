@@ -63,6 +63,7 @@ class DiscoverMap(QObject):
     def reload(self, method: str | None = None) -> None:
         """Read the map of the discovery's space in the background."""
         exploring, review = self._context.studio.exploring, self._context.studio.review
+        self._canvas.empty.set_busy(self.tr("Reading the map..."))
 
         def read(_ticket: Ticket) -> Map2D | None:
             found = review.current()
@@ -82,6 +83,7 @@ class DiscoverMap(QObject):
 
     def _loaded(self, found: Map2D | None) -> None:
         self._map = found
+        self._canvas.empty.set_busy("")
         if found is None:
             self._canvas.set_map(None)
             return

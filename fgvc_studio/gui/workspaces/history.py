@@ -102,7 +102,7 @@ class HistoryWorkspace(Workspace):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self.splitter.addWidget(self._list())
         self.splitter.addWidget(self._details())
         self.splitter.setStretchFactor(0, 1)
@@ -110,7 +110,7 @@ class HistoryWorkspace(Workspace):
         outer.addWidget(self.splitter)
 
     def _list(self) -> QWidget:
-        side = QFrame()
+        side = QFrame(self.splitter)
         side.setObjectName("panel")
         column = QVBoxLayout(side)
         column.setContentsMargins(16, 12, 16, 12)
@@ -173,7 +173,7 @@ class HistoryWorkspace(Workspace):
         return side
 
     def _details(self) -> QWidget:
-        side = QFrame()
+        side = QFrame(self.splitter)
         side.setObjectName("panel")
         side.setMinimumWidth(280)
         column = QVBoxLayout(side)

@@ -256,8 +256,8 @@ class PrototypesWorkspace(Workspace):
             writable=writable,
         )  # fmt: skip
         if state.effects is not None or not (state.tried or book.bans):
-            title = self.tr("What is tried against how it is now") if state.tried else self.tr(
-                "What is switched off against nothing switched off"
+            title = self.tr("What would change if you keep this") if state.tried else self.tr(
+                "What changes by the prototypes that are off"
             )  # fmt: skip
             self.flips.show_effects(state.effects, title)
             count = len(state.effects.flips) if state.effects else 0
@@ -319,16 +319,19 @@ class PrototypesWorkspace(Workspace):
         head.addWidget(self.tabs)
         head.addStretch(1)
         head.addWidget(self.zoomed)
-        self.pages = QStackedWidget()
+        self.frames = QStackedWidget(self)
+        main = QWidget(self.frames)
+        self.across = splitter(Qt.Orientation.Horizontal, [], parent=main)
+        self.pages = QStackedWidget(self.across)
         for page in (self.grid, self.flips, self.evidence, self.pairs, self.opinions):
             self.pages.addWidget(page)
         self.grid.setMinimumSize(220, 180)
-        self.across = splitter(Qt.Orientation.Horizontal, [720, 620], self.pages, self.detail)
+        self.across.addWidget(self.detail)
+        self.across.setSizes([720, 620])
         self.across.setStretchFactor(0, 1)
         saved = preferences.store().value("prototypes/panes")
         if isinstance(saved, QByteArray):
             self.across.restoreState(saved)
-        main = QWidget()
         column = QVBoxLayout(main)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -336,7 +339,6 @@ class PrototypesWorkspace(Workspace):
         column.addLayout(head)
         column.addWidget(self.across, 1)
         column.addWidget(self.effects)
-        self.frames = QStackedWidget()
         self.frames.addWidget(self.empty)
         self.frames.addWidget(main)
         outer = QVBoxLayout(self)
@@ -387,6 +389,7 @@ class PrototypesWorkspace(Workspace):
             lambda ids: self._browse(ids, self.tr("second opinion"))
         )
         self.empty.train_clicked.connect(acts.train)
+        self.empty.browse_clicked.connect(self.context.actions["go.browse"].trigger)
         self.context.actions.keys_changed.connect(self.detail.show_keys)
         self.context.actions.keys_changed.connect(self.effects.show_keys)
 

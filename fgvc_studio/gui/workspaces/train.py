@@ -48,10 +48,11 @@ class TrainWorkspace(Workspace):
             parent=self,
         )
         self.control = TrainControl(context, self)
-        self.setup = TrainSetup(context)
-        self.page = TrainRunPage(
-            context, self.control, self.thumbnails, picture_source(context, self.thumbnails)
-        )
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self.pages = QStackedWidget(self.splitter)
+        source = picture_source(context, self.thumbnails)
+        self.setup = TrainSetup(context, self.pages)
+        self.page = TrainRunPage(context, self.control, self.thumbnails, source, self.pages)
         self._follow = False
         self._build()
         self.setup.start_wanted.connect(self.start)
@@ -206,6 +207,7 @@ class TrainWorkspace(Workspace):
     def _build(self) -> None:
         self._wanted, self._settled = "", False
         side = QFrame()
+        self.splitter.insertWidget(0, side)
         side.setObjectName("panel")
         side.setMinimumWidth(200)
         column = QVBoxLayout(side)
@@ -237,12 +239,8 @@ class TrainWorkspace(Workspace):
             column.addWidget(widget)
         column.addWidget(self.list, 1)
         column.addStretch(0)
-        self.pages = QStackedWidget()
         self.pages.addWidget(self.setup)
         self.pages.addWidget(self.page)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.addWidget(side)
-        self.splitter.addWidget(self.pages)
         self.splitter.setStretchFactor(1, 1)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setSizes([_LIST_WIDTH, 1100])

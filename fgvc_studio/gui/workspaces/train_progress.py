@@ -55,7 +55,7 @@ class _ReadOut(QFrame):
         self.value.setText(text)
         name = train_words.name_of(key)
         if shared and not math.isnan(best):
-            name += "\n" + self.tr("best so far {share}").format(share=f"{100 * best:.1f} %")
+            name += "\n" + self.tr("best so far {share}").format(share=f"{100 * best:.1f}\u00a0%")
         self.name.setText(name)
         self.setAccessibleName(f"{train_words.name_of(key)}: {text}")
 
@@ -95,7 +95,7 @@ class TrainProgress(QWidget):
         self.slider.setPageStep(1)
         self.slider.valueChanged.connect(self._scrubbed)
         self._read_outs = [_ReadOut() for _ in range(3)]
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self.splitter.addWidget(self.curves)
         self.side = self._right()
         self.splitter.addWidget(self.side)
@@ -110,7 +110,7 @@ class TrainProgress(QWidget):
         column.addWidget(self.splitter, 1)
 
     def _right(self) -> QWidget:
-        side = QWidget()
+        side = QWidget(self.splitter)
         column = QVBoxLayout(side)
         column.setContentsMargins(12, 8, 12, 8)
         column.setSpacing(8)

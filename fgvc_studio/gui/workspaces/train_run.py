@@ -63,7 +63,7 @@ class TrainRunPage(QWidget):
         self.blind.stored.connect(control.reload)
         self.drift = DriftPage(context)
         self.drift.decided.connect(control.reload)
-        self.views = QStackedWidget()
+        self.views = QStackedWidget(self)
         for view in (self.progress, self.result, self.neighbours, self.blind, self.drift):
             self.views.addWidget(view)
         column = QVBoxLayout(self)

@@ -67,7 +67,10 @@ class TrainSetup(QWidget):
 
     # ---- building --------------------------------------------------------------------------
     def _build(self) -> None:
-        body = QWidget()
+        area = QScrollArea(self)
+        holder = QWidget()
+        area.setWidget(holder)
+        body = QWidget(holder)
         column = QVBoxLayout(body)
         column.setContentsMargins(20, 14, 20, 20)
         column.setSpacing(8)
@@ -100,16 +103,13 @@ class TrainSetup(QWidget):
         column.addWidget(self.form)
         column.addStretch(1)
         body.setMaximumWidth(_WIDEST)
-        holder = QWidget()
         across = QHBoxLayout(holder)
         across.setContentsMargins(0, 0, 0, 0)
         across.addWidget(body, 1)
         across.addStretch(0)
-        area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(holder)
         self.outlook.setFixedWidth(310)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

@@ -50,10 +50,16 @@ class CmdConfig:
     bottleneck: int = param(128, "Bottleneck of the heads.", low=1, high=1 << 16)
     attention_dim: int = param(128, "Width of the attention.", low=1, high=1 << 14)
     whiten: int = param(
-        256,
+        128,
         "Start from so many directions that views of one picture agree on; 0: as published.",
         low=0,
         high=1 << 16,
+    )
+    neighbours: int = param(
+        10,
+        "Items among each other's so many nearest count as alike at that start; 0: views alone.",
+        low=0,
+        high=1000,
     )
     pool: str = param(
         "attention",

@@ -30,7 +30,7 @@ from fgvc_studio.vision.views import CLEAN, Pictures, ViewMaker
 LARGE, SMALL = "global", "local"
 LOCAL_SIZE = 96
 _SAMPLE = 256
-_WHITEN_FROM, _PART = 2000, 64
+_WHITEN_FROM, _PART = 6000, 64
 
 
 class CmdTrainer(SingleRun):
@@ -173,7 +173,11 @@ class CmdTrainer(SingleRun):
                 vectors = self.split.tokens(features).mean(1)
             vectors = F.normalize(vectors.float(), dim=-1)
             parts.append(vectors.unflatten(0, (views, -1)).transpose(0, 1).cpu())
-        found = whitening.projection(*_by_picture(torch.cat(parts)), self.dim)
+        inner, means = _by_picture(torch.cat(parts))
+        if self.config.neighbours:
+            found = whitening.near_projection(inner, means, self.dim, self.config.neighbours)
+        else:
+            found = whitening.projection(inner, means, self.dim)
         alone = self.runtime.world if self.runtime.main else 0  # all take that of the first process
         mean, weight = (self.runtime.mean(alone * x.to(device)) for x in found)
         return mean, weight

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from fgvc_studio.methods.ecaml import alike
-from fgvc_studio.methods.ecaml.alike import Pairs
 from fgvc_studio.methods.ecaml.config import EcamlConfig
 from fgvc_studio.methods.loop import mixed_seed
+from fgvc_studio.methods.mutual import LEAST, Pairs, mutual_pairs, scatter_and_means
 
 if TYPE_CHECKING:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -151,7 +150,7 @@ def with_neighbours(
     """A start that items without a name have shaped too. Ours.
 
     In the space of the discriminants (and, beside them, of all whitened features) each item without
-    a name finds its mutual neighbours (`alike`). Their differences count as scatter within
+    a name finds its mutual neighbours (`methods.mutual`). Their differences count as scatter within
     categories, the mean of each and its neighbours as a category's mean; every item, named or not,
     weighs the same. W then holds the directions in which the means differ more than `_TELLING`
     times as much as the items within.
@@ -168,7 +167,7 @@ def with_neighbours(
     Start or None
         None when too few items without a name have neighbours.
     """
-    if len(unnamed) < alike.LEAST:
+    if len(unnamed) < LEAST:
         return None
     most = max(PCA_DIMS, len(everything) // _ITEMS_PER_DIM)
     mean, components = principal(everything, min(_MORE_DIMS, most), unit=True)
@@ -177,13 +176,13 @@ def with_neighbours(
     model = _fitted(named, labels, min(_FIRST_DIMS, len(categories) - 1, named.shape[1]))
     whiten = _root(model.covariance_)
     first = [_unit(model.transform(others)), _FIRST_KEPT * _unit(others @ whiten)]
-    pairs = alike.mutual_pairs(_unit(np.hstack(first)).astype(np.float32), k)
-    if len(pairs) < alike.LEAST:
+    pairs = mutual_pairs(_unit(np.hstack(first)).astype(np.float32), k)
+    if len(pairs) < LEAST:
         return None
     counts = np.bincount(place)
     means = np.stack([np.bincount(place, column) for column in named.T], 1) / counts[:, None]
     inner = named - means[place]
-    near, local = alike.scatter_and_means(others, pairs)
+    near, local = scatter_and_means(others, pairs)
     within = inner.T @ inner + len(others) * near
     whiten = _root(_shrunken(within / (len(named) + len(others))))
     centres = np.vstack([means[place], local]) @ whiten

@@ -131,3 +131,25 @@ def test_numbers_follow_the_clusters_they_continue():
     old = np.array([5, 5, 5, 7, 7, -1, -1])
     new = np.array([1, 1, 0, 0, 0, 2, 2])
     assert kept_ids(old, new).tolist() == [7, 5, 8]
+
+
+def test_some_of_each_cluster_stand_for_many():
+    cluster = np.repeat(np.arange(4), [500, 40, 3, 457])
+    assert np.array_equal(cq.some_of_each(cluster, 4), np.arange(1000))
+    rows = cq.some_of_each(cluster, 4, most=80)
+    assert np.array_equal(np.bincount(cluster[rows]), [20, 20, 3, 20])
+    assert (np.diff(rows) > 0).all()
+
+
+def test_twins_are_found_by_some_of_each_as_by_all():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(6, 16))
+    kind = np.repeat(np.arange(6), 200)
+    vectors = cq.compact(centres[kind] + 0.6 * rng.normal(size=(1200, 16)))
+    cluster = np.where((kind == 0) & (np.arange(1200) % 2 == 0), 6, kind)
+    rows = cq.some_of_each(cluster, 7, most=210)
+    some, every = cq.likeness(vectors[rows], cluster[rows], 7), cq.likeness(vectors, cluster, 7)
+    for table in (some, every):
+        assert table[0, 6] > 0.6
+        table[[0, 6], [6, 0]] = 0
+        assert table.max() < 0.15

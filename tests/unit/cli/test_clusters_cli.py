@@ -120,3 +120,27 @@ def test_mistakes_are_told(project, capsys):
     for words in (("show", folder, 99), ("accept", folder, 99), ("merge", folder, 1)):
         code, answer = call(capsys, "clusters", *words)
         assert code == 1 and answer["remedy"], words
+
+
+def test_what_was_set_apart_is_listed_confirmed_and_denied(tmp_path, capsys):
+    studio, truth = review_studio(tmp_path)
+    mine = np.flatnonzero(truth == 3)[:3] + 1
+    rest = truth.copy()
+    rest[mine - 1] = 0
+    ids = {c.name: i for i, c in studio.catalogue.categories.items()}
+    gated = np.array([ids["Genus aaa"], ids["Genus aaa"], ids["Genus bbb"]])
+    studio.review.propose(found_of(rest, gated=mine, gated_category=gated))
+    studio.close()
+    folder = tmp_path / "p"
+    listed = ok(capsys, "known", folder)["items"]
+    assert [(r["id"], r["category"]) for r in listed] == [
+        (int(mine[0]), "Genus aaa"),
+        (int(mine[1]), "Genus aaa"),
+        (int(mine[2]), "Genus bbb"),
+    ]
+    one = ok(capsys, "known", folder, mine[0], "--category", "Genus aaa", "--accept")
+    assert one["decided"] == 1
+    assert ok(capsys, "known", folder, "--category", "Genus aaa", "--reject")["decided"] == 1
+    assert [r["id"] for r in ok(capsys, "known", folder)["items"]] == [int(mine[2])]
+    code, answer = call(capsys, "clusters", "known", folder, "--accept")
+    assert code != 0 and "category" in answer["error"]

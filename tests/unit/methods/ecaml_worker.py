@@ -19,7 +19,7 @@ from tests.unit.methods.conftest import tiny_backbone, write_categories
 CONFIG = EcamlConfig(steps=3, categories_per_batch=4, per_category=2, views=2, lr_trunk=1e-3)
 
 
-def unnamed(pictures: int, dim: int = 64) -> np.ndarray:
+def unnamed(pictures: int, dim: int = 256) -> np.ndarray:
     """Vectors of so many pictures, and of 60 items without a name in 6 heaps."""
     rng = np.random.default_rng(0)
     heaps = rng.normal(size=(6, dim)).repeat(10, 0) + 0.3 * rng.normal(size=(60, dim))

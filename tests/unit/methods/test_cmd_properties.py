@@ -33,7 +33,7 @@ def loss(student, teacher, **more):
 def network(**changes):
     split = cut(tiny_backbone(), "head")
     made = CmdNetwork(split, dataclasses.replace(TINY, **changes))
-    return made, made.dim
+    return made, split.dim
 
 
 @pytest.mark.parametrize("pool", ["attention", "gated", "mean"])

@@ -87,11 +87,18 @@ def test_last_layers_rest_in_epoch_0(backbone, pictures, runtime, tmp_path):
 
 def test_it_learns_one_batch(backbone, pictures, runtime, tmp_path):
     config = dataclasses.replace(
-        TINY, epochs=120, batch=9, token_dropout=0.0, local_views=0, lr=1e-2, lr_tail=0.0
+        TINY,
+        epochs=120,
+        batch=9,
+        token_dropout=0.0,
+        local_views=0,
+        lr=1e-2,
+        lr_tail=0.0,
+        whiten=256,
     )
     made = trainer(config, backbone, pictures, tmp_path / "run", runtime)
     made.split = dataclasses.replace(made.split, rest=Rest())
-    shape = (9, made.dim, 1, 1)
+    shape = (9, made.split.dim, 1, 1)
     objects = 3 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
     def fetch(rows, large, small, step):  # two noisy looks at nine clearly different things

@@ -15,6 +15,7 @@ from fgvc_studio.methods.ecaml.learner import EcamlLearner
 from fgvc_studio.methods.ecaml.model import EcamlNetwork, rebuilt
 from fgvc_studio.methods.ecaml.start import Start, at_start, discriminants, start, with_neighbours
 from fgvc_studio.methods.ecaml.trainer import EcamlTrainer
+from fgvc_studio.methods.mutual import mutual_pairs, scatter_and_means
 from fgvc_studio.vision.split import cut
 from tests.unit.methods.conftest import write_categories
 
@@ -49,17 +50,17 @@ def groups_of(world):
 def test_mutual_pairs_by_hand():
     angles = np.radians([0, 1, 2.5, 90, 93, 180])
     space = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
-    assert alike.mutual_pairs(space, 1).tolist() == [[0, 1], [3, 4]]
-    assert alike.mutual_pairs(space, 2).tolist() == [[0, 1], [0, 2], [1, 2], [3, 4], [4, 5]]
-    assert alike.mutual_pairs(space, 50).shape == (15, 2)
-    assert alike.mutual_pairs(space[:1], 3).shape == (0, 2)
+    assert mutual_pairs(space, 1).tolist() == [[0, 1], [3, 4]]
+    assert mutual_pairs(space, 2).tolist() == [[0, 1], [0, 2], [1, 2], [3, 4], [4, 5]]
+    assert mutual_pairs(space, 50).shape == (15, 2)
+    assert mutual_pairs(space[:1], 3).shape == (0, 2)
 
 
 def test_scatter_and_means_are_sums_over_the_pairs():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(6, 3))
     pairs = np.array([[0, 1], [0, 2], [1, 2], [3, 4]])
-    scatter, means = alike.scatter_and_means(x, pairs)
+    scatter, means = scatter_and_means(x, pairs)
     wanted = sum(np.outer(x[i] - x[j], x[i] - x[j]) for i, j in pairs) / (2 * len(pairs))
     np.testing.assert_allclose(scatter, wanted, atol=1e-12)
     np.testing.assert_allclose(means[0], x[:3].mean(0), atol=1e-12)

@@ -41,7 +41,7 @@ def test_settings_from_text():
 
 def test_presets_follow_the_number_of_items():
     quick = preset("quick", 100)
-    assert (quick.train, quick.batch, quick.whiten) == ("head", 64, 256)
+    assert (quick.train, quick.batch, quick.whiten) == ("head", 64, 128)
     assert preset("full", 100).whiten == 0
     assert preset("quick", 6000, "last-stage").batch == 32
     full = preset("full", 100)

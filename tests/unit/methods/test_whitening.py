@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from fgvc_studio.methods.cmd.trainer import CmdTrainer
 from fgvc_studio.methods.crkd.model import KnownNetwork, Reduced
 from fgvc_studio.methods.crkd.rounds import grouped
-from fgvc_studio.methods.whitening import Whitening, projection
+from fgvc_studio.methods.whitening import Whitening, near_projection, projection
 from tests.unit.methods.conftest import TINY
 
 D = 12
@@ -42,6 +42,27 @@ def test_without_shrinkage_the_inner_covariance_becomes_the_identity():
     _, weight = projection(inner, x, D, shrinkage=0.0)
     made = inner @ weight.T
     torch.testing.assert_close(made.T @ made / len(made), torch.eye(D), atol=1e-3, rtol=0)
+
+
+def test_neighbours_tell_what_views_do_not():
+    """Direction 4 varies between the pictures and says nothing; no view of a picture shows that."""
+    x, inner, y = pile(n=200, noise=1.5)
+    inner[:, 4] = 0.1 * inner[:, 5]
+
+    def separation(found):
+        made = F.linear(x - found[0], found[1])
+        means = torch.stack([made[y == k].mean(0) for k in range(5)])
+        return float((means - means.mean(0)).square().sum() / (made - means[y]).square().sum())
+
+    alone, near = projection(inner, x, 3), near_projection(inner, x, 3, 10)
+    assert near[1].shape == (3, D)
+    assert separation(near) > 2 * separation(alone)
+
+
+def test_without_neighbours_the_views_decide():
+    x, inner, _ = pile(n=20)
+    for wanted, found in zip(projection(inner, x, 3), near_projection(inner, x, 3, 1), strict=True):
+        assert torch.equal(wanted, found)
 
 
 def test_few_and_equal_vectors_give_finite_numbers():
