@@ -277,6 +277,8 @@ class Photographer:
         """The dial of ECAML."""
         self.train_setup()
         setup = self.page("go.train").setup
+        setup.methods.choose("ecaml")
+        self.settle(2)
         area = setup.findChild(_scroll_area())
         area.ensureWidgetVisible(setup.dial)
 
@@ -295,9 +297,10 @@ class Photographer:
         """Which hidden categories got worse and better."""
         page = self._run("ecaml").page
         page.show_view(1)
+        self.until(page.result.lost.isVisible)
         self.settle(2)
         bar = page.result.verticalScrollBar()
-        bar.setValue(page.result.bars.height() + page.result.verdict.height())
+        bar.setValue(page.result.lost_heading.y() - 180)
 
     def teach_drift(self) -> None:
         """What moved."""

@@ -67,7 +67,8 @@ class Job:
     diagnostics: dict[str, float] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
     made: Any = None
-    ended_early: bool = False
+    ended_early: tuple[int, int] | None = None
+    """Steps done, and of how many, when it was asked to end."""
 
     @property
     def seconds(self) -> float:
@@ -209,8 +210,8 @@ class Concluding:
         if "all" in run.splits or "test" in run.splits:
             labels = "with" if job.method.uses_labels else "without"
             notes.append(f"Items of the split test were seen in training ({labels} labels).")
-        if job.ended_early and job.last is not None:
-            step, total = job.last.step, job.last.total
+        if job.ended_early is not None:
+            step, total = job.ended_early
             notes.append(f"Ended early, as asked for, after {step:,} of {total:,} steps.")
         return RunCard(
             run=run.id,

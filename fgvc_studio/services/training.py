@@ -248,8 +248,8 @@ class Training:
                     report.safe_point,
                     detail,
                 )
-                if not job.ended_early and enough.exists():
-                    job.ended_early = True
+                if job.ended_early is None and enough.exists():
+                    job.ended_early = report.step, report.total
                     job.trainer.enough()
         finally:
             if log is not None:

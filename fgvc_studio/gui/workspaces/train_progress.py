@@ -97,7 +97,8 @@ class TrainProgress(QWidget):
         self._read_outs = [_ReadOut() for _ in range(3)]
         self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self.splitter.addWidget(self.curves)
-        self.splitter.addWidget(self._right())
+        self.side = self._right()
+        self.splitter.addWidget(self.side)
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 2)
         self.splitter.setChildrenCollapsible(False)
@@ -132,6 +133,7 @@ class TrainProgress(QWidget):
             self.curves.clear()
             self.map.set_map(None)
         self._lines = self._levels(card)
+        self.side.setVisible(method in _READ_OUTS)  # others show no sample and no read-outs
         self.refresh()
 
     def refresh(self) -> None:

@@ -254,13 +254,7 @@ class TrainRunPage(QWidget):
                 return f"{fault} " * bool(fault) + self.tr(
                     "The training is done; what is left is to make the result of it."
                 )
-            return f"{fault} " * bool(fault) + self.tr(
-                "Stopped after {step} of {total} steps, {time} at work. It can go on from there."
-            ).format(
-                step=words.count(run.step),
-                total=words.count(run.total) if run.total else "?",
-                time=words.duration(run.seconds),
-            )
+            return f"{fault} " * bool(fault) + self._stopped(run)
         if run.state is RunState.DISCARDED:
             return self.tr("Discarded: space and model are deleted, the card stays.")
         chosen = self._context.studio.embedding.default_space()
@@ -269,6 +263,19 @@ class TrainRunPage(QWidget):
         if run.space:
             return self.tr("Map, search and suggestions use {space}.").format(space=chosen)
         return ""
+
+    def _stopped(self, run: TrainingRun) -> str:
+        """Where an unfinished run stands; after a crash only its reports say so."""
+        step, total = self._control.history(run.id).progress
+        step, total = run.step or step, run.total or total
+        if not step:
+            return self.tr("Stopped before its first step. It can go on.")
+        told = self.tr("Stopped after {step} of {total} steps.").format(
+            step=words.count(step), total=words.count(total)
+        )
+        if not run.step:
+            return f"{told} " + self.tr("It can go on from the last place that was kept.")
+        return f"{told} " + self.tr("It can go on from there.")
 
     def _show_buttons(self, run: TrainingRun, card: RunCard | None, job: Job | None) -> None:
         writable = not self._context.studio.store.read_only

@@ -38,6 +38,31 @@ _NAMES = {
     "mean_cosine": _("train", "mean cosine of pairs"),
     "hidden_map@r": _("train", "mAP@R, hidden categories"),
     "hidden_recall@1": _("train", "Recall@1, hidden categories"),
+    "known_accuracy": _("train", "known categories, batch"),
+    "held_out_accuracy": _("train", "known categories, items kept aside"),
+    "swap": _("train", "one view predicts the other"),
+    "relation": _("train", "relation to known categories"),
+    "known_mass": _("train", "share given to known categories"),
+    "mean_eta": _("train", "mean weight of the relation"),
+    "best_head": _("train", "best head"),
+    "largest_cluster": _("train", "items in the largest cluster"),
+    "smallest_cluster": _("train", "items in the smallest cluster"),
+    "empty_clusters": _("train", "empty clusters"),
+    "trivial_cross_entropy": _("train", "naming, trivial"),
+    "support_cross_entropy": _("train", "naming, support"),
+    "trivial_cluster": _("train", "pull to own, trivial"),
+    "support_cluster": _("train", "pull to own, support"),
+    "trivial_separation": _("train", "push from others, trivial"),
+    "support_separation": _("train", "push from others, support"),
+    "trivial_orthogonality": _("train", "sisters differ, trivial"),
+    "support_orthogonality": _("train", "sisters differ, support"),
+    "trivial_class_pairs": _("train", "away from other categories, trivial"),
+    "support_class_pairs": _("train", "near other categories, support"),
+    "trivial_batch_accuracy": _("train", "batch, trivial"),
+    "support_batch_accuracy": _("train", "batch, support"),
+    "unprojected_accuracy": _("train", "kept aside, before projection"),
+    "last_layer_accuracy": _("train", "kept aside, last layers"),
+    "final_accuracy": _("train", "kept aside, at the end"),
 }
 _METRICS = {
     "knn10_weighted": _("train", "10 neighbours vote right"),
@@ -71,13 +96,19 @@ _METRICS = {
     "novel_categories": _("train", "New categories estimated"),
 }
 _SHARES = ("target_entropy", "spread", "attention_entropy", "mean_cosine")
+_RIGHT = (
+    "known_accuracy", "held_out_accuracy", "trivial_batch_accuracy", "support_batch_accuracy",
+    "unprojected_accuracy", "last_layer_accuracy",
+)  # fmt: skip
+_UNSHOWN = ("projected", "last_layer", "final_accuracy")
+"""Counted on the way; the card says what came of it."""
 _HIDDEN = ("hidden_map@r", "hidden_recall@1")
 _LIMITS = {
     "rank": (_("train", "alarm below"), 5.0),
     "row_length": (_("train", "alarm below"), 0.5),
 }
 _CHOICES = {
-    "head": _("train", "only what stands on the backbone (fast)"),
+    "head": _("train", "the heads only (fast)"),
     "last-stage": _("train", "last stage"),
     "train.all": _("train", "everything (GPU)"),
     "ntxent": _("train", "NT-Xent"),
@@ -240,6 +271,8 @@ def panels_of(found: Snapshot, lines: Mapping[str, tuple[tuple[str, float], ...]
         marks = tuple(mark for name in hidden for mark in lines.get(name, ()))
         panels.append(_panel(tr("Categories it never saw"), found.diagnostics, hidden, marks))
     told = {"total", "row_norm"} if "row_length" in found.diagnostics else {"total"}
+    right = [n for n in (*found.losses, *found.diagnostics) if n in _RIGHT]
+    told |= {*right, *_UNSHOWN}
     losses = [n for n in found.losses if n not in _SHARES and n not in told]
     parts = losses or [n for n in found.losses if n == "total"]
     ranges = {n: _range(found.losses[n][1]) for n in parts}
@@ -251,11 +284,14 @@ def panels_of(found: Snapshot, lines: Mapping[str, tuple[tuple[str, float], ...]
         panels.append(_losses(tr("Small losses"), found, small))
     elif parts:
         panels.append(_losses(tr("Losses"), found, parts))
+    if right:
+        both = {**found.losses, **found.diagnostics}
+        panels.append(_panel(tr("Named right (0 to 1)"), both, right, (), 0.0, 1.0))
     shares = [n for n in _SHARES if n in found.diagnostics]
     if shares:
         panels.append(_panel(tr("Health (0 to 1)"), found.diagnostics, shares, (), 0.0, 1.0))
     for name in found.diagnostics:
-        if name not in (*shares, *hidden):
+        if name not in (*shares, *hidden) and name not in told and name in _NAMES:
             title, limit = name_of(name), _LIMITS.get(name)
             marks = ((tr(limit[0]), limit[1]),) if limit else ()
             marks += lines.get(name, ())
