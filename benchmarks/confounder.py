@@ -20,7 +20,7 @@ import confounder_data as data
 import numpy as np
 
 FORBIDDEN_FROM = 0.8
-"""Suspicion; chosen on the development photos."""
+"""Suspicion from which a prototype is forbidden, set before any accuracy was looked at."""
 
 
 def on_planted(studio, run, names):
