@@ -50,9 +50,9 @@ NAMING_MS = 50.0
 EVERY_S = 4.0
 PATIENCE_S = 1800
 SPACE = "lite0"
-UNLABELLED, CATEGORIES, EACH = 96, 24, 3
+UNLABELLED, CATEGORIES, EACH = 128, 24, 3
 METHODS = {
-    "cmd": {"epochs": 100_000},
+    "cmd": {"epochs": 10_000},
     "ecaml": {"steps": 500_000, "compare": False},
 }
 """Long enough to be at work until they are stopped."""
