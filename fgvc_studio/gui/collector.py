@@ -1,7 +1,8 @@
 """Keeps Python's collector of cycles from stopping the window.
 
 With the libraries loaded it has 340,000 objects to look through, which takes 200 ms: a stumble in
-the middle of a gesture. They are never garbage, so they are taken out of its sight once loaded.
+the middle of a gesture, which a training would cause again and again. They are never garbage, so they
+are taken out of its sight once loaded.
 """
 
 from __future__ import annotations
@@ -24,6 +25,16 @@ def loading() -> Iterator[None]:
         gc.freeze()
         _set_apart = True
         gc.enable()
+
+
+def before_training() -> None:
+    """Load what a training needs and set it apart, with all that stands by then."""
+    from fgvc_studio.vision.torch_setup import import_timm
+
+    with loading():
+        from fgvc_studio.methods import runtime  # noqa: F401
+
+        import_timm()
 
 
 def project_closed() -> None:

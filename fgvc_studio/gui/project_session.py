@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QRect, Qt
 from PySide6.QtGui import QImage, QPainter
 
 from fgvc_studio.domain.events import OpChanges
-from fgvc_studio.gui import collecting, preferences
+from fgvc_studio.gui import preferences
 from fgvc_studio.gui.bus_bridge import BusBridge
 from fgvc_studio.gui.widgets.picture_decode import image_of
 from fgvc_studio.gui.widgets.status_line import Status
@@ -77,7 +77,6 @@ class ProjectSession(QObject):
         self.remember()
         self.bridge.close()
         self.studio.close()
-        collecting.project_closed()
 
     def _decided(self, changes: OpChanges) -> None:
         self.saved = changes.operation.at

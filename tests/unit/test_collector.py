@@ -37,6 +37,11 @@ def test_a_library_is_set_apart_and_a_closed_project_collected():
     assert seen() is None and gc.get_freeze_count() > 1000
 
 
+def test_what_a_training_needs_is_set_apart():
+    collector.before_training()
+    assert gc.isenabled() and gc.get_freeze_count() > 100_000  # torch and timm alone
+
+
 def test_a_fault_while_loading_leaves_the_collector_at_work():
     with pytest.raises(ImportError), collector.loading():
         raise ImportError

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from fgvc_studio.domain.runs import RunCard, RunState, TrainingRun
-from fgvc_studio.gui import collecting, preferences
+from fgvc_studio.gui import collector, preferences
 from fgvc_studio.gui.job_thread import Job, JobState
 from fgvc_studio.gui.models.run_history import RunHistory
 from fgvc_studio.gui.task_pool import Ticket
@@ -61,7 +61,7 @@ class Request:
 
 def _begun(steps: Callable[[], Any]) -> Generator[Any, None, Any]:
     """The steps of a job, once what they need is loaded."""
-    collecting.before_training()
+    collector.before_training()
     return (yield from steps())
 
 
