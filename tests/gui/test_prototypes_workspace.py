@@ -338,7 +338,7 @@ def test_a_ban_is_kept_with_its_reason_and_undone(qtbot, window, page):
     assert not page.state.tried
     qtbot.waitUntil(lambda: bool(page.state.book.off[2]), timeout=SOON)
     effects_known(qtbot, page)
-    assert "1 switched off" in page.effects.text.text()
+    assert "1 prototype is switched off" in page.effects.text.text()
     assert page.detail.try_button.text() == "Try with it"
     window.toasts.toasts[-1].button.click()
     assert service(window).bans(kit.RUN) == []
