@@ -1,8 +1,8 @@
 """Keeps Python's collector of cycles from stopping the window.
 
 With the libraries loaded it has 340,000 objects to look through, which takes 200 ms: a stumble in
-the middle of a gesture, which a training would cause again and again. They are never garbage, so they
-are taken out of its sight once loaded.
+the middle of a gesture, and a training would cause it again and again. They are never garbage, so
+they are taken out of its sight once loaded.
 """
 
 from __future__ import annotations
