@@ -37,7 +37,6 @@ from fgvc_studio.domain.clusters import Found
 from fgvc_studio.gui import preferences
 from fgvc_studio.gui.app import make_application
 from fgvc_studio.gui.main_window import MainWindow
-from fgvc_studio.services import suggesting
 from fgvc_studio.services.studio import Studio
 
 CLUSTERS = 500
@@ -81,8 +80,6 @@ class Bench:
     """The window, and the longest pass of each act."""
 
     def __init__(self, project: Path) -> None:
-        # The calibration of suggestions belongs to Browse and keeps both readers busy meanwhile.
-        suggesting.MOST_KNOWN = 500
         self.app = make_application()
         self.frames: list[float] = []
         self.pulse = QTimer(interval=20)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 MOST_KNOWN = 20_000
-"""Named items that the confidence is calibrated on."""
+"""Named items that the confidence is calibrated on before many are named at once."""
+AT_ONCE = 3_000
+"""As many are enough for the confidence shown beside one item, and take seconds, not minutes."""
 _STRANGERS = 2_000
 _BLOCK = 2_048
 _LEAST_KNOWN = 10
@@ -64,8 +66,7 @@ class Suggesting:
     def of_item(self, item_id: int, k: int = 5, *, space: str | None = None) -> Advice:
         """Proposed names of an item, best first; its rejected categories are left out.
 
-        The first call in a space calibrates (seconds for 20,000 named items); call it outside the
-        GUI thread.
+        The first call in a space calibrates, which takes seconds; call it outside the GUI thread.
 
         Raises
         ------
@@ -251,17 +252,20 @@ class Suggesting:
                 return kept
             if len(ids) < _LEAST_KNOWN or len(np.unique(labels)) < 2:
                 return None
-            self._kept = self._calibrated(opened, ids, labels)
+            most = MOST_KNOWN if fresh else AT_ONCE
+            self._kept = self._calibrated(opened, ids, labels, most)
             return self._kept
 
-    def _calibrated(self, opened: EmbeddingSpace, ids: Ids, labels: Ids) -> _Known:
+    def _calibrated(
+        self, opened: EmbeddingSpace, ids: Ids, labels: Ids, most: int = MOST_KNOWN
+    ) -> _Known:
         from fgvc_studio.analysis import selecting
 
         rows = opened.rows_of(ids)
         vectors = np.asarray(opened.vectors[rows], np.float32)
         draw = np.random.default_rng(0)
-        checked = np.sort(draw.permutation(len(ids))[:MOST_KNOWN])
-        hidden = np.sort(draw.permutation(len(ids))[:_STRANGERS])
+        checked = np.sort(draw.permutation(len(ids))[:most])
+        hidden = np.sort(draw.permutation(len(ids))[: min(_STRANGERS, most)])
         strangers = selecting.strangers(vectors, labels, hidden)
         nothing = float(np.median(strangers.weight))
         found = selecting.score(vectors, labels, vectors[checked], checked)

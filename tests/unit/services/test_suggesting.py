@@ -9,6 +9,7 @@ from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import ItemsAdded, SpaceChanged
 from fgvc_studio.domain.records import LabelSource
 from fgvc_studio.domain.runs import RunState, TrainingRun
+from fgvc_studio.services import suggesting
 from fgvc_studio.services.studio import Studio
 
 EACH, KINDS, NAMED = 60, 4, 30
@@ -116,6 +117,14 @@ def test_one_item_gets_confidence_or_is_a_stranger(studio):
     assert np.mean(told) > 0.2
     studio.labelling.reject([known], 1)
     assert all(s.category_id != 1 for s in studio.suggesting.of_item(known).suggestions)
+
+
+def test_one_item_waits_for_a_sample_of_the_names_only(studio, monkeypatch):
+    monkeypatch.setattr(suggesting, "AT_ONCE", 40)
+    assert studio.suggesting.of_item(1).calibrated
+    assert len(studio.suggesting._kept.checked) == 40
+    finish(studio.suggesting.bulk(0.05))
+    assert len(studio.suggesting._kept.checked) == NAMED * KINDS + RARE
 
 
 def test_few_names_give_plain_shares_and_no_bulk(studio):
