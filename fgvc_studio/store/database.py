@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.domain.errors import UserError
-from fgvc_studio.store.flusher import Flusher
 
 BUSY_MS = 10_000
 
@@ -98,14 +97,12 @@ class Database:
         self._readers: list[tuple[threading.Thread, apsw.Connection]] = []
         self._writer: apsw.Connection | None = None
         self._owner: int | None = None
-        self._flusher = Flusher(path.with_name(path.name + "-wal"))
         if not read_only:
             with plain_faults(path):
                 self._writer = apsw.Connection(str(path))
                 self._writer.set_busy_timeout(BUSY_MS)
-                # Commits survive the program at once, the loss of power a moment later.
                 self._writer.execute("PRAGMA journal_mode=WAL").fetchall()
-                self._writer.execute("PRAGMA synchronous=NORMAL")
+                self._writer.execute("PRAGMA synchronous=FULL")
                 # A large decision must not pay for moving 4 MB of older ones into the file.
                 self._writer.execute("PRAGMA wal_autocheckpoint=16384")
                 self._writer.execute("PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY")
@@ -182,14 +179,11 @@ class Database:
             if self._owner is not None:
                 raise RuntimeError("transactions do not nest")
             writer = self.writer
-            if self._flusher.failed:  # the commit itself has to meet the fault and tell it
-                writer.execute("PRAGMA synchronous=FULL")
             writer.execute("BEGIN IMMEDIATE")
             self._owner = threading.get_ident()
             try:
                 yield writer
                 writer.execute("COMMIT")
-                self._flusher.request()
             except BaseException:
                 if writer.in_transaction:
                     writer.execute("ROLLBACK")
@@ -205,7 +199,6 @@ class Database:
                     reader.close()
                 self._readers.clear()
             self._local = threading.local()
-            self._flusher.close()
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
