@@ -33,9 +33,7 @@ common.private_home()
 common.like_the_program()
 
 import numpy as np
-import window_bench
 from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer
-from window_bench import until
 
 from fgvc_studio.gui import preferences
 from fgvc_studio.gui.app import WarmUp, make_application
@@ -125,6 +123,15 @@ def rest(seconds: float) -> None:
     loop.exec()
 
 
+def until(_app, done, what: str) -> None:
+    """Run the event loop, as in use, until `done`."""
+    end = time.monotonic() + PATIENCE_S
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited in vain for {what}")
+        rest(0.05)
+
+
 def painted(kept: list[float]) -> None:
     """Note how long each painting of the curves takes in the GUI thread."""
     whole = curves.CurveBoard.paintEvent
@@ -146,7 +153,6 @@ def name_items(browse, category: int, n: int) -> float:
 
 
 def measure(path: Path, seconds: float) -> list[Row]:
-    window_bench.LIMIT_S = PATIENCE_S
     app = make_application()
     pulse = QTimer(interval=50)  # so that waiting goes on without events
     pulse.start()
