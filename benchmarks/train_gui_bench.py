@@ -1,7 +1,7 @@
 """The real window while a real training runs: how late a 16 ms timer is, and naming 1,000 items.
 
-Run: ``QT_QPA_PLATFORM=offscreen python benchmarks/train_gui_bench.py [--seconds 60]``; it takes
-under four minutes on two quiet cores.
+Run: ``QT_QPA_PLATFORM=offscreen python benchmarks/train_gui_bench.py [--seconds 60]``; how
+long it takes on two quiet cores was not found out: more than five and a half minutes.
 
 A project of 1,200 items (256 distinct pictures) is made once and kept in the temporary folder. CMD
 and then ECAML, quick presets, are started in the Train page with the threads that Settings
