@@ -41,6 +41,9 @@ def prepare_process() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave the core to Qt
     if "OPENBLAS_CORETYPE" not in os.environ and has_avx2():
         os.environ["OPENBLAS_CORETYPE"] = "Haswell"  # faiss ships an OpenBLAS that guesses low
+    # All cores but one for scikit-learn; joblib would ask tools of the system how many there are,
+    # and print a traceback where those are missing.
+    os.environ.setdefault("LOKY_MAX_CPU_COUNT", str((os.cpu_count() or 1) - 1))
     if _without_gpu():
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")

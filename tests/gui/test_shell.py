@@ -1,5 +1,6 @@
 """The window without a project: first screen, messages, dialogs, entry point."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -75,12 +76,18 @@ def test_entry_point_tells_window_from_verbs(tmp_path):
 def test_process_is_prepared_but_the_users_choice_stands(monkeypatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    monkeypatch.delenv("LOKY_MAX_CPU_COUNT", raising=False)
     monkeypatch.setattr(entry, "has_avx2", lambda: True)
     before = sys.getswitchinterval()
     try:
         entry.prepare_process()
         assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
         assert os.environ["OPENBLAS_CORETYPE"] == "Haswell"
+        joblib = importlib.import_module("joblib.externals.loky.backend.context")
+        monkeypatch.setattr(
+            joblib, "_count_physical_cores", lambda: pytest.fail("asked the system")
+        )
+        assert joblib.cpu_count(only_physical_cores=True) >= 1
         assert sys.getswitchinterval() == pytest.approx(5e-4)
     finally:
         sys.setswitchinterval(before)
