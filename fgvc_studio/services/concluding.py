@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from fgvc_studio.services.runs import Runs
     from fgvc_studio.services.studio import Studio
     from fgvc_studio.services.training_material import Snapshot
+    from fgvc_studio.store.arrays import SpaceWriter
     from fgvc_studio.vision.backbones import Backbone
 
 HIDDEN = "Categories hidden from training"
+_ROWS = 4096
+"""Vectors held in memory at once."""
 
 
 @dataclass
@@ -128,14 +131,27 @@ class Concluding:
         key = hashlib.sha256(model.read_bytes()).hexdigest()
         weights = arrays.meta(run.base_space).get("weights", "")
         meta = {"run": run.id, "method": run.method, "weights": weights}
-        arrays.create_space(
+        writer = arrays.create_space(
             run.space, job.backbone.name, job.trainer.dim, key, run.method, meta
-        ).close()
+        )
+        try:
+            if run.train == "head" and hasattr(job.made, "from_pooled"):
+                self._from_vectors(job, writer)
+        finally:
+            writer.close()
         if not studio.store.get_setting("space"):
             # the new space is not looked at by default before it was kept
             studio.store.set_setting("space", run.base_space)
         yield from studio.embedding.run(job.backbone.name, space=run.space)
         job.times["embedding"] = time.monotonic() - started
+
+    def _from_vectors(self, job: Job, writer: SpaceWriter) -> None:
+        """Items that have a vector of the untouched backbone need no second look at the picture."""
+        base = self._studio.store.arrays.open_space(job.run.base_space)
+        missing = np.flatnonzero(np.isin(base.item_ids, writer.missing(base.item_ids)))
+        for at in range(0, len(missing), _ROWS):
+            rows = missing[at : at + _ROWS]
+            writer.append(base.item_ids[rows], job.made.from_pooled(base.vectors[rows]))
 
     # ---- classifiers -----------------------------------------------------------------------
     def _classifier(self, job: Job) -> Generator[Progress, None, Outcome]:
