@@ -223,6 +223,37 @@ def test_the_gate_sets_known_items_apart_and_changes_nothing_else(runtime, tmp_p
     assert set(on.pool) | set(gated) == set(off.pool)
 
 
+def test_a_run_can_be_left_while_another_process_groups(runtime, tmp_path):
+    left = []
+
+    def group(vectors, count, rule, seed):
+        assert (vectors.shape, count) == ((24, 16), 2)
+        try:
+            while True:
+                yield "at work"
+        finally:
+            left.append(rule)
+
+    y = np.repeat(np.arange(5), 8)
+    made = of_vectors(dataclasses.replace(TINY, start="umap"), y, 2, runtime, tmp_path, group=group)
+    at_work = made.steps()
+    reports = [next(at_work)]
+    while reports[-1].losses:
+        reports.append(next(at_work))
+    reports += [next(at_work), next(at_work)]
+    assert [r.losses for r in reports[-3:]] == [{}] * 3
+    assert {r.step for r in reports[-3:]} == {reports[-4].step}
+    assert not left
+    at_work.close()
+    assert left == ["umap"]
+    made.save()
+    again = of_vectors(TINY, y, 2, runtime, tmp_path)
+    first = next(again.steps())
+    assert "swap" in first.losses
+    assert first.step == reports[-1].step + 1  # stage 1 is kept
+    assert first.total == reports[-1].total
+
+
 def test_twenty_items_make_steps(runtime, tmp_path):
     y = np.repeat(np.arange(4), 5)
     config = dataclasses.replace(TINY, least_steps=40)
