@@ -42,6 +42,7 @@ class ClusterSide(QScrollArea):
         self.warned = Heading(self.tr("Look out"))
         self.same = Heading(self.tr("Maybe the same as"))
         self.twins = QVBoxLayout()
+        self._offered: list[Twin] = []
         self.twins.setSpacing(4)
         self.checked = QLabel(wordWrap=True)
         self.checked.setProperty("role", "muted")
@@ -89,6 +90,9 @@ class ClusterSide(QScrollArea):
 
     def show_twins(self, twins: Sequence[Twin]) -> None:
         """Offer clusters (id, name, score) to merge with."""
+        if list(twins) == self._offered:
+            return  # each act asks for the same ones several times
+        self._offered = list(twins)
         _empty(self.twins)
         self.same.setVisible(bool(twins))
         for cluster_id, name, score in twins[:3]:

@@ -272,8 +272,10 @@ class ClusterTable(QFrame):
     def _count(self) -> None:
         counts = self.model.counts()
         total = sum(counts.values())
+        self.progress.setUpdatesEnabled(False)  # or it would have the whole window painted at once
         self.progress.setRange(0, max(1, total))
         self.progress.setValue(total - counts[ClusterState.PROPOSED])
+        self.progress.setUpdatesEnabled(True)
         self.progress.setAccessibleName(
             self.tr("{n} of {total} clusters looked at").format(
                 n=total - counts[ClusterState.PROPOSED], total=total

@@ -36,6 +36,7 @@ class DiscoverJobs(QObject):
         self._page = page
         page.estimate_wanted.connect(self.estimate)
         page.started.connect(self.start)
+        page.stop_wanted.connect(self.stop)
         page.embed_wanted.connect(lambda: context.actions.run("space.embed"))
         for signal in (context.jobs.added, context.jobs.changed, context.jobs.ended):
             signal.connect(self._show_job)
@@ -102,6 +103,12 @@ class DiscoverJobs(QObject):
         request = Request(method, "unlabelled", found.space, found.clusters)
         return self._find(request, items, lambda _result: self.beside_found.emit(found.id))
 
+    def stop(self) -> None:
+        """Stop what the page waits for."""
+        jobs = self._context.jobs
+        for job in [j for j in jobs.jobs if j.key in _KEYS and not j.state.ended]:
+            jobs.cancel(job)
+
     def _find(self, request: Request, items: Ids | None, done: Callable[[object], None]) -> Job:
         title = next((b.text() for k, b in self._page.methods.items() if k == request.method), "")
         return self._context.jobs.add(
@@ -129,7 +136,9 @@ class DiscoverJobs(QObject):
         """Say on the page how far it is."""
         if job.key not in _KEYS:
             return
-        busy = job.state in (JobState.WAITING, JobState.RUNNING, JobState.PAUSED)
+        stops = job.state is JobState.STOPPING
+        busy = stops or job.state in (JobState.WAITING, JobState.RUNNING, JobState.PAUSED)
+        self._page.stop.setEnabled(not stops)
         text = job.title
         if busy and job.report is not None and job.report.text:
             text = f"{job.title}: {job.report.text}"

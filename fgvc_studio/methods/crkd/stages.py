@@ -319,9 +319,7 @@ class Stages:
             alarms, first = report.alarms + first, ()
             yield replace(report, step=before + report.step, total=sum(lengths), alarms=alarms)
 
-    def _pauses(
-        self, job: Generator[None, None, T], stages: int
-    ) -> Generator[StepReport, None, T]:
+    def _pauses(self, job: Generator[None, None, T], stages: int) -> Generator[StepReport, None, T]:
         """What comes of work between two steps; reports without losses meanwhile.
 
         Parameters
