@@ -49,9 +49,6 @@ class Photographer:
         self.until(lambda: self.window.session is not None)
         self.until(lambda: self.page("go.browse").map.points is not None)
 
-    def _crashed(self, trace: str, doing: str) -> None:
-        self.faults.append(f"{doing} {trace}")
-
     # ---- hands -----------------------------------------------------------------------------
     def settle(self, seconds: float = 1.2) -> None:
         """Let the window work."""
@@ -218,6 +215,12 @@ class Photographer:
         self.settle(1)
         self.until(lambda: not self.window.jobs.busy)
 
+    def discover_export(self) -> None:
+        """The end: named clusters, and the dialog that hands them over."""
+        self._clusters().back()
+        for command in (*["cluster.accept_as_is"] * 4, "project.export"):
+            self.do(command)
+
     # ---- Prototypes ------------------------------------------------------------------------
     def _prototypes(self, place: int):  # noqa: ANN202
         page = self.go("go.prototypes")
@@ -275,12 +278,13 @@ class Photographer:
 
     def train_dial(self) -> None:
         """The dial of ECAML."""
+        from PySide6.QtWidgets import QScrollArea
+
         self.train_setup()
         setup = self.page("go.train").setup
         setup.methods.choose("ecaml")
         self.settle(2)
-        area = setup.findChild(_scroll_area())
-        area.ensureWidgetVisible(setup.dial)
+        setup.findChild(QScrollArea).ensureWidgetVisible(setup.dial)
 
     def train_result(self) -> None:
         """Before and after."""
@@ -324,16 +328,10 @@ class Photographer:
         self.until(lambda: not jobs.busy or jobs.running.report.done > 500, LONG_S)
 
 
-def _scroll_area() -> type:
-    from PySide6.QtWidgets import QScrollArea
-
-    return QScrollArea
-
-
 PICTURES = (
     "browse", "similar", "identify", "compare", "browse-dark", "history",
     "discover", "discover-name", "discover-split", "discover-grow", "discover-audit",
-    "discover-place", "discover-start",
+    "discover-place", "discover-start", "discover-export",
     "prototypes", "prototypes-changes", "prototypes-explain", "prototypes-pair",
     "prototypes-queue",
     "train-result", "train-neighbours", "teach-categories", "teach-drift", "train-setup",

@@ -19,7 +19,14 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from fgvc_studio.domain.clusters import Cluster, ClusterState
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.icons import pixmap
-from fgvc_studio.gui.models.cluster_model import CLUSTER, ClusterModel, Column, share, state_word
+from fgvc_studio.gui.models.cluster_model import (
+    CLUSTER,
+    ClusterModel,
+    Column,
+    abbreviated,
+    share,
+    state_word,
+)
 from fgvc_studio.gui.widgets.category_swatch import swatch
 
 ROW = 46
@@ -112,7 +119,10 @@ class ClusterDelegate(QStyledItemDelegate):
         p.setFont(font)
         p.setPen(ink)
         upper.setRight(right - 2)
-        p.drawText(upper, Qt.AlignmentFlag.AlignVCenter, self._cut(p, cluster.name, upper.width()))
+        shown = self._cut(p, cluster.name, upper.width())
+        if shown != cluster.name:  # its end tells it from its neighbours
+            shown = self._cut(p, abbreviated(cluster.name), upper.width())
+        p.drawText(upper, Qt.AlignmentFlag.AlignVCenter, shown)
         font.setBold(False)
         font.setPixelSize(theme.px(11))
         p.setFont(font)

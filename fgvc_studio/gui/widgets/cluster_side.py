@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from fgvc_studio.domain.clusters import Cluster, NearestCard
 from fgvc_studio.gui import theme
@@ -97,7 +105,8 @@ class ClusterSide(QScrollArea):
         self.same.setVisible(bool(twins))
         for cluster_id, name, score in twins[:3]:
             button = QPushButton(f"{name}   {share(score)}")
-            button.setToolTip(self.tr("Compare and merge"))
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            button.setToolTip(self.tr("Compare and merge with {name}").format(name=name))
             button.clicked.connect(lambda _=False, c=cluster_id: self.merge_requested.emit(c))
             self.twins.addWidget(button)
 

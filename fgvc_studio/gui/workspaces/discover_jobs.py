@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,12 @@ from PySide6.QtCore import QObject, Signal
 
 from fgvc_studio.domain.clusters import Discovery
 from fgvc_studio.domain.errors import UserError
+from fgvc_studio.domain.records import Progress
 from fgvc_studio.gui import preferences
 from fgvc_studio.gui.job_thread import Job, JobState, Work
 from fgvc_studio.gui.widgets.discover_start import Choice, DiscoverStart, Request
 from fgvc_studio.gui.workspaces.base import Context
+from fgvc_studio.services.studio import Studio
 
 Ids = NDArray[np.int64]
 _KEYS = ("discover estimate", "discover groups")
@@ -125,8 +128,8 @@ class DiscoverJobs(QObject):
             settings = {"novel": request.count} if request.count else None
             preset = request.preset or "quick"
             threads = preferences.cores_for_jobs()
-            return lambda: studio.training.run(
-                CRKD, preset=preset, space=space, settings=settings, threads=threads
+            return lambda: _trained(
+                studio, preset=preset, space=space, settings=settings, threads=threads
             )
         return lambda: studio.review.group(
             request.method, space=space, count=request.count, items=items
@@ -143,6 +146,17 @@ class DiscoverJobs(QObject):
         if busy and job.report is not None and job.report.text:
             text = f"{job.title}: {job.report.text}"
         self._page.set_busy(text if busy else "", job.fraction)
+
+
+def _trained(studio: Studio, **chosen: Any) -> Generator[Progress, None, object]:
+    """A run of Cr-KD, and plain groupings of the same items beside what it found."""
+    from fgvc_studio.services import review_compare
+
+    made = yield from studio.training.run(CRKD, **chosen)
+    found = studio.review.current()
+    if made is not None and found is not None and found.run == made.run:
+        yield from review_compare.beside(studio, found)
+    return made
 
 
 def offered(tr: Callable[[str], str]) -> list[Choice]:
