@@ -177,7 +177,7 @@ class ClusterTable(QFrame):
         self._row.addWidget(self.find, 0, 0, 1, 2 if narrow else 1)
         self._row.addWidget(self.states, down, 1 - down)
         self._row.addWidget(self.order, down, 2 - down)
-        for column, share in enumerate((2, 2, 0) if narrow else (3, 2, 2)):
+        for column, share in enumerate((2, 2, 0) if narrow else (2, 2, 3)):
             self._row.setColumnStretch(column, share)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
