@@ -31,11 +31,12 @@ class Photographer:
     """Drives the real window offscreen; each method that is named like a picture leads to it."""
 
     def __init__(self, project: Path, out: Path) -> None:
-        from fgvc_studio.gui import theme
+        from fgvc_studio.gui import preferences, theme
         from fgvc_studio.gui.app import make_application
         from fgvc_studio.gui.main_window import MainWindow
 
         self.app = make_application()
+        preferences.remember("confirm/bulk_off", True)
         self.theme = theme
         theme.apply(self.app, "light", 1.0)
         self.out = out
@@ -164,8 +165,8 @@ class Photographer:
 
     def discover(self) -> None:
         """The clusters and the members of one."""
-        self._clusters()
-        self.settle(2)
+        page = self._clusters()
+        self.until(lambda: page.desk.details and page.map.points is not None)
 
     def discover_name(self) -> None:
         """Accept and name."""
@@ -220,6 +221,7 @@ class Photographer:
         self._clusters().back()
         for command in (*["cluster.accept_as_is"] * 4, "project.export"):
             self.do(command)
+        self._popups()[-1].target.setText("/home/ada/Sample moths.csv")
 
     # ---- Prototypes ------------------------------------------------------------------------
     def _prototypes(self, place: int):  # noqa: ANN202
