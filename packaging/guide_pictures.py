@@ -160,13 +160,12 @@ class Photographer:
     # ---- Discover --------------------------------------------------------------------------
     def _clusters(self):  # noqa: ANN202
         page = self.go("go.discover")
-        self.until(lambda: page.desk.current > 0)
+        self.until(lambda: page.desk.details and page.map.points is not None)
         return page
 
     def discover(self) -> None:
         """The clusters and the members of one."""
-        page = self._clusters()
-        self.until(lambda: page.desk.details and page.map.points is not None)
+        self._clusters()
 
     def discover_name(self) -> None:
         """Accept and name."""
@@ -220,6 +219,7 @@ class Photographer:
         """The end: named clusters, and the dialog that hands them over."""
         self._clusters().back()
         for command in (*["cluster.accept_as_is"] * 4, "project.export"):
+            self.until(lambda: not self.page("go.discover").control.deciding.busy)
             self.do(command)
         self._popups()[-1].target.setText("/home/ada/Sample moths.csv")
 

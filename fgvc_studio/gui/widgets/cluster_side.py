@@ -50,7 +50,7 @@ class ClusterSide(QScrollArea):
         self.warned = Heading(self.tr("Look out"))
         self.same = Heading(self.tr("Maybe the same as"))
         self.twins = QVBoxLayout()
-        self._offered: list[Twin] = []
+        self._offered: list[Twin] | None = None
         self.twins.setSpacing(4)
         self.checked = QLabel(wordWrap=True)
         self.checked.setProperty("role", "muted")
