@@ -31,11 +31,12 @@ class Photographer:
     """Drives the real window offscreen; each method that is named like a picture leads to it."""
 
     def __init__(self, project: Path, out: Path) -> None:
-        from fgvc_studio.gui import theme
+        from fgvc_studio.gui import preferences, theme
         from fgvc_studio.gui.app import make_application
         from fgvc_studio.gui.main_window import MainWindow
 
         self.app = make_application()
+        preferences.remember("confirm/bulk_off", True)
         self.theme = theme
         theme.apply(self.app, "light", 1.0)
         self.out = out
@@ -48,9 +49,6 @@ class Photographer:
         self.window.open_project(project)
         self.until(lambda: self.window.session is not None)
         self.until(lambda: self.page("go.browse").map.points is not None)
-
-    def _crashed(self, trace: str, doing: str) -> None:
-        self.faults.append(f"{doing} {trace}")
 
     # ---- hands -----------------------------------------------------------------------------
     def settle(self, seconds: float = 1.2) -> None:
@@ -162,13 +160,12 @@ class Photographer:
     # ---- Discover --------------------------------------------------------------------------
     def _clusters(self):  # noqa: ANN202
         page = self.go("go.discover")
-        self.until(lambda: page.desk.current > 0)
+        self.until(lambda: page.desk.details and page.map.points is not None)
         return page
 
     def discover(self) -> None:
         """The clusters and the members of one."""
         self._clusters()
-        self.settle(2)
 
     def discover_name(self) -> None:
         """Accept and name."""
@@ -217,6 +214,14 @@ class Photographer:
         start.estimate.click()
         self.settle(1)
         self.until(lambda: not self.window.jobs.busy)
+
+    def discover_export(self) -> None:
+        """The end: named clusters, and the dialog that hands them over."""
+        self._clusters().back()
+        for command in (*["cluster.accept_as_is"] * 4, "project.export"):
+            self.until(lambda: not self.page("go.discover").control.deciding.busy)
+            self.do(command)
+        self._popups()[-1].target.setText("/home/ada/Sample moths.csv")
 
     # ---- Prototypes ------------------------------------------------------------------------
     def _prototypes(self, place: int):  # noqa: ANN202
@@ -275,12 +280,13 @@ class Photographer:
 
     def train_dial(self) -> None:
         """The dial of ECAML."""
+        from PySide6.QtWidgets import QScrollArea
+
         self.train_setup()
         setup = self.page("go.train").setup
         setup.methods.choose("ecaml")
         self.settle(2)
-        area = setup.findChild(_scroll_area())
-        area.ensureWidgetVisible(setup.dial)
+        setup.findChild(QScrollArea).ensureWidgetVisible(setup.dial)
 
     def train_result(self) -> None:
         """Before and after."""
@@ -324,16 +330,10 @@ class Photographer:
         self.until(lambda: not jobs.busy or jobs.running.report.done > 500, LONG_S)
 
 
-def _scroll_area() -> type:
-    from PySide6.QtWidgets import QScrollArea
-
-    return QScrollArea
-
-
 PICTURES = (
     "browse", "similar", "identify", "compare", "browse-dark", "history",
     "discover", "discover-name", "discover-split", "discover-grow", "discover-audit",
-    "discover-place", "discover-start",
+    "discover-place", "discover-start", "discover-export",
     "prototypes", "prototypes-changes", "prototypes-explain", "prototypes-pair",
     "prototypes-queue",
     "train-result", "train-neighbours", "teach-categories", "teach-drift", "train-setup",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -103,6 +103,25 @@ class Found:
     def count(self) -> int:
         """Number of clusters, K."""
         return int(max(self.cluster.max(initial=-1) + 1, len(self.relation), len(self.stability)))
+
+    def only(self, kept: NDArray[np.bool_]) -> Found:
+        """The same K clusters with some of the items.
+
+        Parameters
+        ----------
+        kept : ndarray (n,) bool
+        """
+        unknown = np.full(self.count, np.nan, np.float32)
+        return replace(
+            self,
+            item_ids=self.item_ids[kept],
+            cluster=self.cluster[kept],
+            runner_up=self.runner_up[kept] if len(self.runner_up) else self.runner_up,
+            confidence=self.confidence[kept] if len(self.confidence) else self.confidence,
+            margin=self.margin[kept] if len(self.margin) else self.margin,
+            agreement=self.agreement[kept] if len(self.agreement) else self.agreement,
+            stability=self.stability if len(self.stability) else unknown,
+        )
 
 
 @dataclass(frozen=True, slots=True)

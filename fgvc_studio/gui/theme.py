@@ -13,6 +13,7 @@ from fgvc_studio.gui import shell_style
 
 TEXT = 13
 """Height of ordinary text in pixels, as designed."""
+STYLE = "fusion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,10 @@ def apply(app: QApplication, choice: str = "system", scale: float | None = None)
         holder.scale = scale
     font = app.font()
     font.setPixelSize(px(TEXT))
+    app.setStyleSheet("")  # replacing a sheet by another takes Qt ten times as long
     app.setFont(font)
-    app.setStyle("Fusion")
+    if app.style().name().lower() != STYLE:
+        app.setStyle(STYLE)
     app.setPalette(_palette(theme))
     app.setStyleSheet(_scaled(style_sheet(theme) + shell_style.sheet(theme)))
     holder.changed.emit()

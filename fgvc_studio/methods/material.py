@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 Estimator = Callable[[NDArray[np.float32], NDArray[np.int64], str], Any]
 """See `methods.crkd.helpers.Count`."""
-Grouper = Callable[[NDArray[np.float32], int, str, int], NDArray[np.int64]]
+Grouped = NDArray[np.int64]
+Grouper = Callable[[NDArray[np.float32], int, str, int], "Grouped | Generator[Any, None, Grouped]"]
 """See `methods.crkd.helpers.Group`."""
 
 

@@ -95,18 +95,14 @@ class Grouper:
 
     def __call__(
         self, vectors: NDArray[np.float32], count: int, rule: str, seed: int
-    ) -> NDArray[np.int64]:
+    ) -> Generator[Progress, None, NDArray[np.int64]]:
         """See `methods.crkd.helpers.Group`."""
         from fgvc_studio.analysis import frozen_groups
 
-        job = self._studio.exploring.lane().run(
+        found = yield from self._studio.exploring.lane().run(
             frozen_groups.agreed_groups, vectors, count, rule, seed, title="Grouping"
         )
-        while True:
-            try:
-                next(job)
-            except StopIteration as end:
-                return np.asarray(end.value, np.int64)
+        return np.asarray(found, np.int64)
 
 
 def curve(folder: Path) -> Curve:

@@ -95,7 +95,7 @@ class ProcessLane:
     def run(
         self, function: Callable[..., Any], *arguments: Any, title: str = "Working"
     ) -> Generator[Progress, None, Any]:
-        """Call ``function(*arguments)`` in the helper; yields while it works.
+        """Call ``function(*arguments)`` in the helper; yields while it works or is busy.
 
         Raises
         ------
@@ -104,7 +104,20 @@ class ProcessLane:
         RuntimeError
             The helper died (killed, out of memory).
         """
-        with self._lock, tempfile.TemporaryDirectory(prefix="fgvc-lane-") as folder:
+        while not self._lock.acquire(timeout=POLL):
+            yield Progress(0, 0, f"{title}: waits for other work to end")
+        try:
+            good, result = yield from self._run(function, arguments, title)
+        finally:
+            self._lock.release()
+        if not good:
+            raise result
+        return result
+
+    def _run(
+        self, function: Callable[..., Any], arguments: tuple[Any, ...], title: str
+    ) -> Generator[Progress, None, tuple[bool, Any]]:
+        with tempfile.TemporaryDirectory(prefix="fgvc-lane-") as folder:
             self.start()
             assert self._pipe is not None and self._process is not None
             finished = False
@@ -114,14 +127,12 @@ class ProcessLane:
                     self._warming = False
                 parked = [_park(a, Path(folder), i) for i, a in enumerate(arguments)]
                 self._pipe.send((function, parked))
-                good, result = yield from self._answer(title)
+                answer = yield from self._answer(title)
                 finished = True
             finally:
                 if not finished:
                     self._stop()
-        if not good:
-            raise result
-        return result
+        return answer
 
     def _answer(self, title: str) -> Generator[Progress, None, tuple[bool, Any]]:
         """Wait for what the helper sends."""

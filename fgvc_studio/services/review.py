@@ -82,6 +82,8 @@ class Review(ReviewActs):
 
     def proposing(self, found: Found) -> Generator[Progress, None, Discovery]:
         """As `propose`, with reports while what the source left open is measured."""
+        if found.run:
+            found = review_found.unnamed_of(self._studio, found)
         facts = yield from review_found.completed(self._studio, found)
         before = self.current()
         numbers, names = self._continued(found, before, facts)

@@ -271,10 +271,12 @@ class ReviewActs:
         )
 
     def _label(self, view: DiscoveryView, items: Ids, category: int) -> None:
-        """Name items by their cluster; what a person said otherwise of one stays."""
+        """Name items by their cluster; what was decided otherwise of one elsewhere stays."""
+        here = [row.category_id for row in view.rows.values() if row.category_id]
         columns = self._studio.catalogue.columns
         other = (columns.category[items - 1] > 0) & (columns.category[items - 1] != category)
         said = columns.source[items - 1] != LabelSource.CLUSTER
+        said |= ~np.isin(columns.category[items - 1], here)
         refused = np.isin(items, self._studio.store.labels.refused(category))
         free = items[~((other & said) | refused)]
         sure = view.values["confidence"][np.searchsorted(view.items, free)] if len(free) else None

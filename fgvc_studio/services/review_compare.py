@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fgvc_studio.domain.clusters import Discovery
+from fgvc_studio.domain.errors import UserError
+from fgvc_studio.domain.records import Progress
 
 if TYPE_CHECKING:
     from fgvc_studio.services.review_view import DiscoveryView
@@ -18,6 +22,24 @@ Ids = NDArray[np.int64]
 Purity = tuple[float, float, float]
 LEAST_NAMED = 10
 """Items named since that two discoveries share before one is called better."""
+PLAIN = ("umap-kmeans", "kmeans")
+"""Groupings to set beside what a run found."""
+
+
+def beside(studio: Studio, found: Discovery) -> Generator[Progress, None, None]:
+    """Group the same items by the plain methods; `found` stays the one under review.
+
+    A method for which there are too few items is left out.
+    """
+    items = studio.review.free_items(found.id)
+    for method in PLAIN:
+        try:
+            with suppress(UserError):
+                yield from studio.review.group(
+                    method, space=found.space or None, count=found.clusters, items=items
+                )
+        finally:
+            studio.review.choose(found.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,15 @@ def space_of(studio: Studio, name: str) -> EmbeddingSpace | None:
     return None
 
 
+def unnamed_of(studio: Studio, found: Found) -> Found:
+    """A discovery without what was named while it was looked for, if anything is left then."""
+    category = studio.catalogue.category
+    inside = found.item_ids <= len(category)
+    kept = np.ones(len(found.item_ids), bool)
+    kept[inside] = category[found.item_ids[inside] - 1] == 0
+    return found.only(kept) if kept.any() and not kept.all() else found
+
+
 def completed(studio: Studio, found: Found, seed: int = 0) -> Generator[Progress, None, Facts]:
     """All arrays to keep of a discovery; what its source does not know comes from the space.
 

@@ -223,7 +223,8 @@ class Training:
                 told = bool(report.losses or report.diagnostics)
                 if log is not None and told:
                     log.add(report)
-                job.last = report
+                if told:
+                    job.last = report  # a pause between two steps leaves nothing to keep
                 job.diagnostics |= report.diagnostics
                 job.alarms += [alarm for alarm in report.alarms if alarm not in job.alarms]
                 first = first or report.step
@@ -237,7 +238,7 @@ class Training:
                     **({"alarms": list(report.alarms)} if report.alarms else {}),
                     **(pictures.looked(job.trainer, report, items) if job.main else {}),
                 }
-                text = f"Training {job.run.id}" if told else f"{job.run.id} is counting categories"
+                text = f"Training {job.run.id}" if told else f"{job.run.id} is looking for groups"
                 if report.alarms:
                     text = f"{text}: {report.alarms[0]}"
                 yield Progress(

@@ -583,3 +583,15 @@ def test_what_is_named_in_browse_meanwhile_is_seen_on_return(window, page, qtbot
     settle(qtbot, window)
     assert not page.desk._stale
     assert not np.isin(items, page.jobs.pool("unlabelled")).any()
+
+
+def test_no_heading_stands_over_missing_twins(window, page):
+    side = page.side
+    side.show_twins([])
+    assert side.same.isHidden()
+    side.show_twins([(3, "Felis nova", 0.5)])
+    assert not side.same.isHidden()
+    assert side.twins.count() == 1
+    side.show_twins([])
+    assert side.same.isHidden()
+    assert side.twins.count() == 0

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import (
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
 from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from fgvc_studio.domain.clusters import Cluster, ClusterState
 from fgvc_studio.gui import theme
 from fgvc_studio.gui.icons import pixmap
-from fgvc_studio.gui.models.cluster_model import CLUSTER, ClusterModel, Column, share, state_word
+from fgvc_studio.gui.models.cluster_model import (
+    CLUSTER,
+    ClusterModel,
+    Column,
+    abbreviated,
+    share,
+    state_word,
+)
 from fgvc_studio.gui.widgets.category_swatch import swatch
 
 ROW = 46
+_REMEMBERED = 4000
 _ICONS = {
     ClusterState.ACCEPTED: ("check", "good"),
     ClusterState.KNOWN: ("tag", "good"),
@@ -30,6 +46,10 @@ _NUMBERS = {
 
 class ClusterDelegate(QStyledItemDelegate):
     """Paints a `Cluster` by column."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._texts: dict[tuple[str, int, int, bool], str] = {}
 
     def sizeHint(
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -59,7 +79,7 @@ class ClusterDelegate(QStyledItemDelegate):
         ink = QColor(t.muted if done else t.text)
         column = Column(index.column())
         if column == Column.NAME:
-            self._name(painter, rect, option.font, index, ink)
+            self._name(painter, rect, option.font, index, cluster, ink)
         elif column == Column.SIZE:
             painter.setPen(ink)
             painter.drawText(
@@ -79,12 +99,12 @@ class ClusterDelegate(QStyledItemDelegate):
         rect: QRect,
         font: QFont,
         index: QModelIndex | QPersistentModelIndex,
+        cluster: Cluster,
         ink: QColor,
     ) -> None:
         t = theme.current()
         model = index.model()
         assert isinstance(model, ClusterModel)
-        cluster: Cluster = index.data(CLUSTER)
         ratio = p.device().devicePixelRatioF()
         inner = rect.adjusted(10, 5, -4, -5)
         p.drawPixmap(inner.x(), inner.y() + 4, swatch(cluster.number, 11, ratio))
@@ -98,13 +118,11 @@ class ClusterDelegate(QStyledItemDelegate):
         font.setBold(cluster.state == ClusterState.PROPOSED)
         p.setFont(font)
         p.setPen(ink)
-        elide = Qt.TextElideMode.ElideRight
         upper.setRight(right - 2)
-        p.drawText(
-            upper,
-            Qt.AlignmentFlag.AlignVCenter,
-            p.fontMetrics().elidedText(cluster.name, elide, upper.width()),
-        )
+        shown = self._cut(p, cluster.name, upper.width())
+        if shown != cluster.name:  # its end tells it from its neighbours
+            shown = self._cut(p, abbreviated(cluster.name), upper.width())
+        p.drawText(upper, Qt.AlignmentFlag.AlignVCenter, shown)
         font.setBold(False)
         font.setPixelSize(theme.px(11))
         p.setFont(font)
@@ -113,11 +131,18 @@ class ClusterDelegate(QStyledItemDelegate):
         text = model.nearest_text(cluster, 3)
         if cluster.state != ClusterState.PROPOSED:
             text = "  ".join(filter(None, (state_word(cluster.state), text)))
-        p.drawText(
-            lower,
-            Qt.AlignmentFlag.AlignVCenter,
-            p.fontMetrics().elidedText(text, elide, lower.width()),
-        )
+        p.drawText(lower, Qt.AlignmentFlag.AlignVCenter, self._cut(p, text, lower.width()))
+
+    def _cut(self, p: QPainter, text: str, width: int) -> str:
+        """What of a text fits; remembered, since every row is painted after each act."""
+        key = (text, width, p.font().pixelSize(), p.font().bold())
+        found = self._texts.get(key)
+        if found is None:
+            if len(self._texts) >= _REMEMBERED:
+                self._texts.clear()
+            found = p.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width)
+            self._texts[key] = found
+        return found
 
     @staticmethod
     def _marks(cluster: Cluster) -> list[tuple[str, str]]:

@@ -91,13 +91,13 @@ class ClusterHeader(QFrame):
             parts[1] = self.tr("{state}: {path}").format(
                 state=parts[1], path=self._category_path(c.category_id)
             )
+        if c.purity:
+            low, middle, high = (share(v) for v in c.purity)
+            parts.append(
+                self.tr("purity {p} ({low} to {high})").format(p=middle, low=low, high=high)
+            )
         if not math.isnan(c.confidence):
             parts.append(self.tr("confidence {v}").format(v=share(c.confidence)))
         if not math.isnan(c.stability):
             parts.append(self.tr("stable {v}").format(v=share(c.stability)))
-        if c.purity:
-            low, middle, high = (share(v) for v in c.purity)
-            parts.append(
-                self.tr("purity about {p} ({low} to {high})").format(p=middle, low=low, high=high)
-            )
         return parts

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from fgvc_studio.domain.clusters import Cluster, NearestCard
 from fgvc_studio.gui import theme
@@ -42,6 +50,7 @@ class ClusterSide(QScrollArea):
         self.warned = Heading(self.tr("Look out"))
         self.same = Heading(self.tr("Maybe the same as"))
         self.twins = QVBoxLayout()
+        self._offered: list[Twin] | None = None
         self.twins.setSpacing(4)
         self.checked = QLabel(wordWrap=True)
         self.checked.setProperty("role", "muted")
@@ -89,11 +98,15 @@ class ClusterSide(QScrollArea):
 
     def show_twins(self, twins: Sequence[Twin]) -> None:
         """Offer clusters (id, name, score) to merge with."""
+        if list(twins) == self._offered:
+            return  # each act asks for the same ones several times
+        self._offered = list(twins)
         _empty(self.twins)
         self.same.setVisible(bool(twins))
         for cluster_id, name, score in twins[:3]:
             button = QPushButton(f"{name}   {share(score)}")
-            button.setToolTip(self.tr("Compare and merge"))
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            button.setToolTip(self.tr("Compare and merge with {name}").format(name=name))
             button.clicked.connect(lambda _=False, c=cluster_id: self.merge_requested.emit(c))
             self.twins.addWidget(button)
 

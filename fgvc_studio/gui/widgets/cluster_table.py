@@ -11,7 +11,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QFrame,
-    QHBoxLayout,
+    QGridLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -39,6 +39,7 @@ _WIDTHS = {
     Column.PURITY: 66,
 }
 _NAME_WIDTH = 184
+_ONE_ROW = 330
 
 
 class ClusterTable(QFrame):
@@ -156,12 +157,10 @@ class ClusterTable(QFrame):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.setMinimumContentsLength(6)
-        row = QHBoxLayout()
+        row = self._row = QGridLayout()
         row.setContentsMargins(8, 8, 8, 6)
         row.setSpacing(6)
-        row.addWidget(self.find, 3)
-        row.addWidget(self.states, 2)
-        row.addWidget(self.order, 2)
+        self._arrange(narrow=False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -170,6 +169,23 @@ class ClusterTable(QFrame):
         column.addWidget(self.view, 1)
         column.addWidget(self.empty, 1)
         self.empty.hide()
+
+    def _arrange(self, *, narrow: bool) -> None:
+        """One row above the table, or two where one would cut every word."""
+        self._narrow = narrow
+        down = int(narrow)
+        self._row.addWidget(self.find, 0, 0, 1, 2 if narrow else 1)
+        self._row.addWidget(self.states, down, 1 - down)
+        self._row.addWidget(self.order, down, 2 - down)
+        for column, share in enumerate((2, 2, 0) if narrow else (2, 2, 3)):
+            self._row.setColumnStretch(column, share)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Another width may want another number of rows."""
+        super().resizeEvent(event)
+        narrow = self.width() < theme.px(_ONE_ROW)
+        if narrow != self._narrow:
+            self._arrange(narrow=narrow)
 
     def _connect(self) -> None:
         self.find.textChanged.connect(self._filter)
@@ -272,8 +288,10 @@ class ClusterTable(QFrame):
     def _count(self) -> None:
         counts = self.model.counts()
         total = sum(counts.values())
+        self.progress.setUpdatesEnabled(False)  # or it would have the whole window painted at once
         self.progress.setRange(0, max(1, total))
         self.progress.setValue(total - counts[ClusterState.PROPOSED])
+        self.progress.setUpdatesEnabled(True)
         self.progress.setAccessibleName(
             self.tr("{n} of {total} clusters looked at").format(
                 n=total - counts[ClusterState.PROPOSED], total=total
@@ -293,7 +311,7 @@ class ClusterTable(QFrame):
             self._unknown = {c for c, values in known.items() if np.isnan(values).all()}
         bar = self.view.verticalScrollBar()
         room = self.width() - (bar.width() if bar.isVisible() else 0)
-        room -= _NAME_WIDTH + theme.px(_WIDTHS[Column.SIZE])
+        room -= theme.px(_NAME_WIDTH) + theme.px(_WIDTHS[Column.SIZE])
         for column in (Column.PURITY, Column.CONFIDENCE, Column.STABILITY, Column.AGREEMENT):
             shown = column not in self._unknown and room >= theme.px(_WIDTHS[column])
             room -= theme.px(_WIDTHS[column]) if shown else 0

@@ -26,10 +26,8 @@ class DiscoverBar(QWidget):
         super().__init__()
         self.discoveries = QComboBox()
         self.discoveries.setAccessibleName(self.tr("Discovery shown"))
-        self.discoveries.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.discoveries.setMinimumContentsLength(30)
+        self.discoveries.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.discoveries.setMinimumContentsLength(16)  # and as much more as there is room for
         self.find = QPushButton(self.tr("Find groups..."))
         self.beside = QPushButton(self.tr("Compare with"))
         self.menu = QMenu(self)

@@ -48,6 +48,8 @@ class KnownQueue(JudgePane):
         self.text.setProperty("role", "muted")
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Probably known, by category"))
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.like = Heading("")
         self.examples.setAccessibleName(self.tr("Named photos of the category"))
         self.grid.set_empty_text(self.tr("Nothing left here."))

@@ -23,6 +23,8 @@ from fgvc_studio.gui.widgets.category_swatch import swatch
 from fgvc_studio.gui.widgets.inspector_parts import Heading
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
 
+_BESIDE_TEXT = 26
+"""Of a button: what its text cannot use."""
 _ROW = 34
 _PICTURE = 128
 _CLIENT = "nearest card"
@@ -166,6 +168,7 @@ class NearestCardView(QFrame):
         self._card: NearestCard | None = None
         self._shown = 0
         self.title = Heading(self.tr("Most like, of what is known"))
+        self.title.setWordWrap(True)
         self.sentence = QLabel(wordWrap=True)
         self.own, self.other = _Picture(thumbnails), _Picture(thumbnails)
         self.bars: list[_Bar] = []
@@ -235,12 +238,14 @@ class NearestCardView(QFrame):
             bar.setChecked(bar.nearest.category_id == category_id)
         best = bool(card and card.nearest and card.nearest[0].category_id == category_id)
         self.known.setVisible(bool(category_id))
-        self.known.setText(
-            self.tr("It is simply {name}").format(name=name)
-            if card and card.tight and best
-            else self.tr("Send to {name}").format(name=name)
-        )
         primary = bool(card and card.tight and best)
+        asked = self.tr("It is simply {name}") if primary else self.tr("Send to {name}")
+        text = asked.format(name=name)
+        room = self.known.width() - _BESIDE_TEXT
+        if self.known.fontMetrics().horizontalAdvance(text) > room > 0:
+            text = asked.format(name=abbreviated(name))
+        self.known.setText(text)
+        self.known.setToolTip(name)
         self.known.setProperty("role", "primary" if primary else "")
         self.known.style().unpolish(self.known)
         self.known.style().polish(self.known)

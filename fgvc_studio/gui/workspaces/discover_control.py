@@ -110,12 +110,15 @@ class DiscoverControl(QObject):
                 ids, name=name, parent_id=under, rank=rank, qualifier=qualifier
             ),
             shown,
+            asked=True,  # the box said how many
         )
 
-    def _accepted(self, clusters: list[Cluster], act: Act, name: str) -> None:
+    def _accepted(
+        self, clusters: list[Cluster], act: Act, name: str, *, asked: bool = False
+    ) -> None:
         count = sum(c.size for c in clusters)
         question = self.tr("Label {n} as {name}?").replace("{name}", name)
-        if clusters and self._agreed(question, count, self.tr("Label")):
+        if clusters and (asked or self._agreed(question, count, self.tr("Label"))):
             self._settle(
                 [c.id for c in clusters], act, lambda c: labelled_text(self, len(c.items), name)
             )

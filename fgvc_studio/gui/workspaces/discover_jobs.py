@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,12 @@ from PySide6.QtCore import QObject, Signal
 
 from fgvc_studio.domain.clusters import Discovery
 from fgvc_studio.domain.errors import UserError
+from fgvc_studio.domain.records import Progress
 from fgvc_studio.gui import preferences
 from fgvc_studio.gui.job_thread import Job, JobState, Work
 from fgvc_studio.gui.widgets.discover_start import Choice, DiscoverStart, Request
 from fgvc_studio.gui.workspaces.base import Context
+from fgvc_studio.services.studio import Studio
 
 Ids = NDArray[np.int64]
 _KEYS = ("discover estimate", "discover groups")
@@ -36,6 +39,7 @@ class DiscoverJobs(QObject):
         self._page = page
         page.estimate_wanted.connect(self.estimate)
         page.started.connect(self.start)
+        page.stop_wanted.connect(self.stop)
         page.embed_wanted.connect(lambda: context.actions.run("space.embed"))
         for signal in (context.jobs.added, context.jobs.changed, context.jobs.ended):
             signal.connect(self._show_job)
@@ -102,6 +106,12 @@ class DiscoverJobs(QObject):
         request = Request(method, "unlabelled", found.space, found.clusters)
         return self._find(request, items, lambda _result: self.beside_found.emit(found.id))
 
+    def stop(self) -> None:
+        """Stop what the page waits for."""
+        jobs = self._context.jobs
+        for job in [j for j in jobs.jobs if j.key in _KEYS and not j.state.ended]:
+            jobs.cancel(job)
+
     def _find(self, request: Request, items: Ids | None, done: Callable[[object], None]) -> Job:
         title = next((b.text() for k, b in self._page.methods.items() if k == request.method), "")
         return self._context.jobs.add(
@@ -118,8 +128,8 @@ class DiscoverJobs(QObject):
             settings = {"novel": request.count} if request.count else None
             preset = request.preset or "quick"
             threads = preferences.cores_for_jobs()
-            return lambda: studio.training.run(
-                CRKD, preset=preset, space=space, settings=settings, threads=threads
+            return lambda: _trained(
+                studio, preset=preset, space=space, settings=settings, threads=threads
             )
         return lambda: studio.review.group(
             request.method, space=space, count=request.count, items=items
@@ -129,11 +139,24 @@ class DiscoverJobs(QObject):
         """Say on the page how far it is."""
         if job.key not in _KEYS:
             return
-        busy = job.state in (JobState.WAITING, JobState.RUNNING, JobState.PAUSED)
+        stops = job.state is JobState.STOPPING
+        busy = stops or job.state in (JobState.WAITING, JobState.RUNNING, JobState.PAUSED)
+        self._page.stop.setEnabled(not stops)
         text = job.title
         if busy and job.report is not None and job.report.text:
             text = f"{job.title}: {job.report.text}"
         self._page.set_busy(text if busy else "", job.fraction)
+
+
+def _trained(studio: Studio, **chosen: Any) -> Generator[Progress, None, object]:
+    """A run of Cr-KD, and plain groupings of the same items beside what it found."""
+    from fgvc_studio.services import review_compare
+
+    made = yield from studio.training.run(CRKD, **chosen)
+    found = studio.review.current()
+    if made is not None and found is not None and found.run == made.run:
+        yield from review_compare.beside(studio, found)
+    return made
 
 
 def offered(tr: Callable[[str], str]) -> list[Choice]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from fgvc_studio.domain.clusters import Cluster
 from fgvc_studio.domain.embeddings import Map2D
@@ -22,6 +22,8 @@ _FEW, _OUTER = 50, 5
 """Of more members than a few, the outer 5 % at each side need not be in view."""
 _FILLED, _SMALLEST, _CLOSEST = 0.75, 0.02, 12
 """Part of the view that they fill, the least extent they count as, and the largest zoom."""
+_LATER_MS = 16
+"""Colours come a frame after the members, which are read at the same time."""
 _SLOT, _CODES, _HIT = "discover map", "discover codes", "discover hit"
 
 
@@ -50,6 +52,8 @@ class DiscoverMap(QObject):
         self._by = "cluster"
         self._parts: tuple[Ids, Ids] | None = None
         self._before = (0.0, 0.0, 1.0)
+        self._later = QTimer(self, singleShot=True, interval=_LATER_MS)
+        self._later.timeout.connect(self.recolour)
         canvas.set_colour_options(
             [("cluster", self.tr("Cluster")), ("category", self.tr("Category"))], "cluster"
         )
@@ -103,7 +107,7 @@ class DiscoverMap(QObject):
         ids, clusters = answer
         if self._map is not None and self._map.item_ids is ids:
             self._of_point = clusters
-            self.recolour()
+            self._later.start()
 
     # ---- colours ---------------------------------------------------------------------------
     def _colour_by(self, key: str) -> None:

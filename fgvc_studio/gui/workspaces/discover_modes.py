@@ -186,7 +186,7 @@ class ReviewModes(QObject):
         if self._desk.details and self._desk.details.cluster == self.cluster:
             beside = self._desk.details.members.boundary_with
         rows = [
-            (c.id, self.tr("{name} ({n}), alike {s}").format(
+            (c.id, self.tr("{name} ({n})  {s}").format(
                 name=c.name, n=f"{c.size:,}", s=share(score)))
             for c, score in near
         ]  # fmt: skip

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+T = TypeVar("T")
 Counted = tuple[int, int, int]
 Count = Callable[
     [NDArray[np.float32], NDArray[np.int64], str], "Counted | Generator[Any, None, Counted]"
 ]
 """(vectors (n, d) l2-normalised, labels (n,) with -1 in the pool, rule) -> estimated number of
 novel classes, and its range; or a generator that returns them and may be left at any yield."""
-Group = Callable[[NDArray[np.float32], int, str, int], NDArray[np.int64]]
-"""(vectors (n, d) l2-normalised, groups, rule, seed) -> group of each, (n,)."""
+Grouped = NDArray[np.int64]
+Group = Callable[[NDArray[np.float32], int, str, int], "Grouped | Generator[Any, None, Grouped]"]
+"""(vectors (n, d) l2-normalised, groups, rule, seed) -> group of each, (n,); or a generator that
+returns them and may be left at any yield."""
 
 
 def counted(vectors: NDArray[np.float32], labels: NDArray[np.int64], rule: str) -> Counted:
@@ -26,18 +29,16 @@ def counted(vectors: NDArray[np.float32], labels: NDArray[np.int64], rule: str) 
     return found.count, found.low, found.high
 
 
-def silent(
-    job: Counted | Generator[Any, None, Counted],
-) -> Generator[None, None, Counted]:
-    """What a `Count` gives, without what it says on the way."""
-    if isinstance(job, tuple):
+def silent(job: T | Generator[Any, None, T]) -> Generator[None, None, T]:
+    """What a `Count` or a `Group` gives, without what it says on the way."""
+    if not isinstance(job, Generator):
         return job
     try:
         while True:
             next(job)
             yield
     except StopIteration as end:
-        found: Counted = end.value
+        found: T = end.value
         return found
     finally:
         job.close()

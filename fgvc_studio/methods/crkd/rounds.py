@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Generator
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fgvc_studio.analysis.matching import kept_ids, matched_pairs
-from fgvc_studio.methods.crkd.helpers import Group
+from fgvc_studio.methods.crkd.helpers import Group, silent
 from fgvc_studio.methods.crkd.model import CrkdNetwork
 
 __all__ = ["grouped", "kept_ids", "matched_pairs", "start_at_centres"]
@@ -19,8 +20,10 @@ _STARTS = 5
 
 def grouped(
     features: Tensor, count: int, rule: str, seed: int = 0, group: Group | None = None
-) -> Tensor:
+) -> Generator[None, None, Tensor]:
     """Groups (M,) int64 of the pool, numbered from 0: see `frozen_groups.agreed_groups`.
+
+    May be left at any yield.
 
     Parameters
     ----------
@@ -33,7 +36,7 @@ def grouped(
     from fgvc_studio.analysis import frozen_groups
 
     units = F.normalize(features.float(), dim=1).cpu().numpy()
-    found = (group or frozen_groups.agreed_groups)(units, count, rule, seed)
+    found = yield from silent((group or frozen_groups.agreed_groups)(units, count, rule, seed))
     return torch.from_numpy(np.asarray(found, np.int64))
 
 

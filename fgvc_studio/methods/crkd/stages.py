@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -27,13 +27,14 @@ from fgvc_studio.methods.crkd.material import Material
 from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork, Reduced
 from fgvc_studio.methods.crkd.rounds import grouped, start_at_centres
 from fgvc_studio.methods.crkd.source import Source, frozen_vectors
-from fgvc_studio.methods.loop import Loop, Rows, mixed_seed
+from fgvc_studio.methods.loop import Loop, Rows, Sampler, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
 
 KNOWN, DISCOVER = "known", "discover"
 _STAGES = (KNOWN, DISCOVER)
 _PREVIEW = 1000
 
+T = TypeVar("T")
 Concluding = Generator[None, None, dict[str, Any]]
 
 
@@ -42,7 +43,7 @@ class _Stage:
     """A stage at work: its loop, and what is kept of it once it is over."""
 
     loop: Loop
-    conclude: Callable[[], dict[str, Any] | Concluding]
+    conclude: Callable[[], Concluding]
 
 
 class Stages:
@@ -102,12 +103,13 @@ class Stages:
         for name in _STAGES:
             if name in self.done:
                 continue
-            stage = makers[name]()
-            self._name, self._loop = name, stage.loop
+            self._name = name
+            stage = yield from makers[name]()
+            self._loop = stage.loop
             if kept.get("stage") == name and kept["loop"] is not None:
                 stage.loop.load(kept["loop"])
             yield from self._reports(stage.loop)
-            self.done[name] = yield from self._concluded(stage)
+            self.done[name] = yield from self._pauses(stage.conclude(), 1)
             self._loop = None
             self.save()
 
@@ -172,7 +174,8 @@ class Stages:
         return int(self.done[DISCOVER]["best_head"])
 
     # ---- stages ----------------------------------------------------------------------------
-    def _known(self) -> _Stage:
+    def _known(self) -> Generator[StepReport, None, _Stage]:
+        yield from ()
         c = self.config
         train, held = self.material.held_out()
         network = self.material.known_network(self.material.classes)
@@ -200,12 +203,12 @@ class Stages:
 
         return _Stage(self._loop_of(learner, len(train), c.known_epochs), conclude)
 
-    def _discover(self) -> _Stage:
+    def _discover(self) -> Generator[StepReport, None, _Stage]:
         c = self.config
         rows = np.sort(np.concatenate([self.material.named, self.pool]))
         labels = torch.from_numpy(self.material.labels[rows])
         sampler = self.material.sampler(len(rows))
-        epochs = max(c.epochs, -(-c.least_steps // sampler.steps_per_epoch))
+        epochs = self._epochs(sampler)
         network = self.material.novel_network(self.done[KNOWN]["network"], self.novel).to(
             self.runtime.device
         )
@@ -214,7 +217,8 @@ class Stages:
             with torch.no_grad():
                 parts = [self.teacher.features(x) for x in self.source.clean(self.pool)]
                 looks = [self.teacher.body(x) for x in self.source.clean(self.pool)]
-            groups = grouped(torch.cat(looks), self.novel, c.start, self.seed, self._group)
+            job = grouped(torch.cat(looks), self.novel, c.start, self.seed, self._group)
+            groups = yield from self._pauses(job, 0)
             start_at_centres(network, torch.cat(parts), self.seed, groups)
             start = torch.full((len(rows),), -1)
             start[torch.from_numpy(np.searchsorted(rows, self.pool))] = groups
@@ -243,7 +247,8 @@ class Stages:
         )
         self.learner = learner
 
-        def conclude() -> dict[str, Any]:
+        def conclude() -> Concluding:
+            yield from ()
             learner.network.normalise()
             return {"network": learner.network.state_dict(), "best_head": learner.best_head}
 
@@ -307,44 +312,47 @@ class Stages:
 
     def _reports(self, loop: Loop) -> Iterator[StepReport]:
         """The loop's reports, counted over all stages."""
-        lengths = self._lengths(loop)
+        lengths = self._lengths()
         before = sum(lengths[: _STAGES.index(self._name)])
         first = self._warnings() if self._name == DISCOVER else ()
         for report in loop.steps():
             alarms, first = report.alarms + first, ()
             yield replace(report, step=before + report.step, total=sum(lengths), alarms=alarms)
 
-    def _concluded(self, stage: _Stage) -> Generator[StepReport, None, dict[str, Any]]:
-        """What a stage leaves; reports without losses while it is worked out."""
-        made = stage.conclude()
-        if isinstance(made, dict):
-            return made
-        lengths = self._lengths(stage.loop)
-        step = sum(lengths[: _STAGES.index(self._name) + 1])
+    def _pauses(self, job: Generator[None, None, T], stages: int) -> Generator[StepReport, None, T]:
+        """What comes of work between two steps; reports without losses meanwhile.
+
+        Parameters
+        ----------
+        stages : int
+            1 where the present stage has done its steps, else 0.
+        """
+        lengths = self._lengths()
+        step = sum(lengths[: _STAGES.index(self._name) + stages])
+        epoch = self._loop.epochs - 1 if self._loop is not None else 0
         try:
             while True:
-                next(made)
-                yield StepReport(step, sum(lengths), stage.loop.epochs - 1, {}, 0.0)
+                next(job)
+                yield StepReport(step, sum(lengths), epoch, {}, 0.0)
         except StopIteration as end:
-            found: dict[str, Any] = end.value
+            found: T = end.value
             return found
         finally:
-            made.close()
+            job.close()
 
-    def _lengths(self, loop: Loop) -> list[int]:
+    def _epochs(self, sampler: Sampler) -> int:
+        """Epochs of stage 2."""
+        return max(self.config.epochs, -(-self.config.least_steps // sampler.steps_per_epoch))
+
+    def _lengths(self) -> list[int]:
         """Steps of each stage; before the gate the last one is a forecast."""
-        c, found = self.config, []
-        for name in _STAGES:
-            if name == self._name:
-                found.append(loop.total)
-                continue
-            n = len(self.material.named) + len(self.material.unnamed)
-            if name == KNOWN:
-                n = len(self.material.held_out()[0])
-            per = self.material.sampler(n).steps_per_epoch
-            epochs = max(c.epochs, -(-c.least_steps // per)) if name == DISCOVER else c.known_epochs
-            found.append(per * epochs)
-        return found
+        left = self.pool if KNOWN in self.done else self.material.unnamed
+        first = self.material.sampler(len(self.material.held_out()[0]))
+        second = self.material.sampler(len(self.material.named) + len(left))
+        return [
+            first.steps_per_epoch * self.config.known_epochs,
+            second.steps_per_epoch * self._epochs(second),
+        ]
 
     def _warnings(self) -> tuple[str, ...]:
         found = []

@@ -1,5 +1,8 @@
 """The estimate of a run: in the helper process, kept with the run, told in words."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -57,9 +60,35 @@ def test_what_cannot_be_estimated_is_said(project, tmp_path):
     assert counting.curve(tmp_path) == () and counting.notes(tmp_path) == []
 
 
+def test_work_that_waits_for_the_helper_can_be_left(project):
+    begun = threading.Event()
+    leave = threading.Event()
+
+    def busy():
+        job = project.lane().run(time.sleep, 60)
+        next(job)
+        begun.set()
+        leave.wait(30)
+        job.close()
+
+    other = threading.Thread(target=busy)
+    other.start()
+    try:
+        assert begun.wait(30)
+        waiting = project.lane().run(abs, -3, title="Counting")
+        started = time.monotonic()
+        assert "waits" in next(waiting).text
+        waiting.close()
+        assert time.monotonic() - started < 2
+    finally:
+        leave.set()
+        other.join(30)
+    assert counted(project.lane().run(abs, -3)) == 3
+
+
 def test_groups_are_made_in_the_helper(project):
     rng = np.random.default_rng(0)
     truth = np.repeat(np.arange(3), 10)
     vectors = np.eye(3, 8, dtype=np.float32)[truth] + rng.normal(0, 0.01, (30, 8))
-    found = counting.Grouper(project)(vectors.astype(np.float32), 3, "umap", 0)
+    found = counted(counting.Grouper(project)(vectors.astype(np.float32), 3, "umap", 0))
     assert len(np.unique(truth * 3 + found)) == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from review_kit import decisions, drained, found_of, review_studio
@@ -518,3 +520,34 @@ def test_grouping_finds_the_blobs_and_proposes_them(made):
         drained(studio.review.group("guided", count=3))
     with pytest.raises(UserError):
         drained(studio.review.group("kmeans", items=[1]))
+
+
+def test_what_was_named_while_a_run_was_at_work_is_not_proposed(tmp_path):
+    studio, truth = review_studio(tmp_path)
+    named = np.flatnonzero(truth == 3)[:8] + 1
+    studio.labelling.label(named, category_of(studio, "Genus bbb"))
+    found = found_of(truth, confidence=np.linspace(0, 1, 36).astype(np.float32))
+    studio.review.propose(dataclasses.replace(found, run="crkd-1"))
+    assert [c.size for c in studio.review.clusters()] == [4, 12, 12]
+    first = studio.review.members(studio.review.clusters()[0].id)
+    assert not np.isin(first.ordered, named).any()
+    studio.close()
+
+
+def test_a_later_discovery_takes_no_item_from_an_accepted_cluster(tmp_path):
+    studio, truth = review_studio(tmp_path)
+    studio.review.propose(found_of(truth))
+    kept = studio.review.clusters()[0]
+    studio.review.accept(kept.id)
+    before = np.flatnonzero(truth == 3)
+    given = np.unique(studio.catalogue.category[before])
+    mixed = np.where(truth == 4, 3, truth)
+    studio.review.propose(found_of(mixed))
+    large = max(studio.review.clusters(), key=lambda c: c.size)
+    assert large.size == 24
+    studio.review.accept(large.id, name="Genus mixed")
+    assert np.unique(studio.catalogue.category[before]).tolist() == given.tolist()
+    others = np.unique(studio.catalogue.category[np.flatnonzero(truth == 4)])
+    assert len(others) == 1
+    assert others[0] not in (0, *given)
+    studio.close()

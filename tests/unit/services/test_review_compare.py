@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from review_kit import found_of, review_studio
+from review_kit import drained, found_of, review_studio
 
 from fgvc_studio.services import review_compare
 
@@ -91,3 +91,17 @@ def test_a_name_without_a_place_gives_way_when_a_parent_is_known(made):
     assert set(after) == set(before)
     assert after[mine] == "My own"
     assert all(name.startswith("Genus sp. 0") for k, name in after.items() if k != mine)
+
+
+def test_plain_groupings_stand_beside_what_a_run_found(tmp_path):
+    studio, truth = review_studio(tmp_path)
+    found = studio.review.propose(found_of(truth))
+    drained(review_compare.beside(studio, found))
+    made = studio.review.discoveries()
+    assert [d.source for d in made] == ["kmeans", "umap-kmeans", "kmeans"]
+    assert {d.clusters for d in made} == {3}
+    assert studio.review.current().id == found.id
+    found_again = review_compare.compare(studio)
+    assert len(found_again.standings) == 3
+    assert found_again.current == found.id
+    studio.close()
