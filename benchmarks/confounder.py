@@ -1,6 +1,7 @@
 """Are prototypes on planted confounders found by their suspicion, and does forbidding them help?
 
     confounder.py FOLDER paper 1           one data set; --ban forbids as well
+    confounder.py FOLDER --pool 11 12 13   what they say together
 
 See `confounder_data` for what is planted. The program sees no masks; they serve to tell where
 prototypes lie. Prototypes are forbidden by their suspicion alone; nothing is chosen on test images.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import common
@@ -105,13 +107,8 @@ def told(before, after):
     found = {}
     for name, one, two in zip(("clean", "misleading"), before, after, strict=True):
         low, high = intervals.paired_difference(one.astype(float), two.astype(float))
-        found[name] = {
-            "before": round(float(one.mean()), 4),
-            "after": round(float(two.mean()), 4),
-            "low": round(float(low), 4),
-            "high": round(float(high), 4),
-            "n": len(one),
-        }
+        values = {"before": one.mean(), "after": two.mean(), "low": low, "high": high}
+        found[name] = {k: round(float(v), 4) for k, v in values.items()} | {"n": len(one)}
     return found
 
 
@@ -143,37 +140,106 @@ def study(args, say):
         against_all_others=ranking(studio, run, planted),
         against_the_moth=ranking(studio, run, planted, planted | moth),
         against_the_ground=ranking(studio, run, planted, planted | ~moth))  # fmt: skip
-    found = args.folder / f"{args.pattern}-{args.seed}.npz"
-    np.savez(found, planted=planted, moth=moth, suspicion=[p.suspicion for p in table])
+    kept = {"planted": planted, "moth": moth, "suspicion": [p.suspicion for p in table]}
     if args.ban:
-        ban(studio, run, table, planted, say)
+        kept |= ban(studio, run, table, planted, say)
+    np.savez(args.folder / f"{args.pattern}-{args.seed}.npz", **kept)
     studio.close()
 
 
 def ban(studio, run, table, planted, say):
-    """Forbid what is suspicious; refit and fine-tune with and (the control) without the ban."""
+    """Forbid what is suspicious, then refit and fine-tune; the controls do that without a ban.
+
+    Returns
+    -------
+    dict
+        ``clean STEP`` and ``misleading STEP``: right or not of every test image.
+    """
+    from fgvc_studio.services import prototypes_truth
+
     off = [p.id for p in table if p.suspicion >= FORBIDDEN_FROM]
     before = accuracies(studio, run)
     say("forbidden", count=len(off), of_them_planted=int(planted[off].sum()))
-    control = data.finish(studio.prototypes.refit(run))
-    say("refitted, nothing forbidden (control)", **told(before, accuracies(studio, control)))
+    kept = {}
+
+    def keep(step, right):
+        kept.update({f"clean {step}": right[0], f"misleading {step}": right[1]})
+        say(step, **told(before, right))
+
+    def derived(job):
+        prototypes_truth.FILE = "parts.json"  # the program sees no masks
+        name = data.finish(job)
+        prototypes_truth.FILE = "truth.json"
+        return accuracies(studio, name, studio.prototypes.bans(name))
+
+    keep("before", before)
+    keep("refitted, no ban", derived(studio.prototypes.refit(run)))
+    with nothing_forbidden():
+        keep("fine-tuned, no ban", derived(studio.prototypes.fine_tune(run)))
     studio.prototypes.forbid(run, off, "suspicion")
-    say("switched off", **told(before, accuracies(studio, run, off)))
-    fitted = data.finish(studio.prototypes.refit(run))
-    off = studio.prototypes.bans(fitted)
-    say("refitted", **told(before, accuracies(studio, fitted, off)))
-    tuned = data.finish(studio.prototypes.fine_tune(run))
-    off = studio.prototypes.bans(tuned)
-    say("fine-tuned", **told(before, accuracies(studio, tuned, off)))
+    keep("switched off", accuracies(studio, run, off))
+    keep("refitted", derived(studio.prototypes.refit(run)))
+    keep("fine-tuned", derived(studio.prototypes.fine_tune(run)))
+    return kept
+
+
+@contextmanager
+def nothing_forbidden():
+    """The program refuses to fine-tune without an audit; the control's audit asks for nothing."""
+    from fgvc_studio.methods.st_protopnet.audit import Audit, Cutout
+    from fgvc_studio.services import prototypes_derive
+
+    usual = prototypes_derive.audit_of
+    nothing = Audit((Cutout(-1, 0, 0),), forbidden_weight=0.0)
+    prototypes_derive.audit_of = lambda *_: nothing
+    try:
+        yield
+    finally:
+        prototypes_derive.audit_of = usual
+
+
+def pooled(args, say):
+    """All data sets whose figures lie in the folder, of some seeds; intervals over everything."""
+    from fgvc_studio.analysis import intervals
+
+    kept = [
+        np.load(path) for seed in args.pool for path in sorted(args.folder.glob(f"*-{seed}.npz"))
+    ]
+    rng = np.random.default_rng(0)
+    sets = [(k["suspicion"], k["planted"]) for k in kept]
+    drawn = [
+        np.nanmean([roc_of_some(*sets[i], rng) for i in rng.integers(len(sets), size=len(sets))])
+        for _ in range(2000)
+    ]
+    say("ranking", data_sets=len(sets), planted=int(sum(p.sum() for _, p in sets)),
+        of=sum(len(p) for _, p in sets), each=[round(roc(*s), 3) for s in sets],
+        mean=round(float(np.mean([roc(*s) for s in sets])), 4),
+        interval=np.round(np.percentile(drawn, (2.5, 97.5)), 3).tolist())  # fmt: skip
+    steps = [n.removeprefix("clean ") for n in kept[0].files if n.startswith("clean ")]
+    for first in ("before", "fine-tuned, no ban"):
+        for step in steps:
+            pair = [[np.concatenate([k[f"{kind} {s}"] for k in kept]) for kind in
+                     ("clean", "misleading")] for s in (first, step)]  # fmt: skip
+            gains = [np.mean(k[f"clean {step}"]) - np.mean(k[f"clean {first}"]) for k in kept]
+            over = intervals.bootstrap(np.array(gains, np.float64))
+            say(f"{step} against {first}", **told(*pair), over_data_sets=np.round(over, 3).tolist(),
+                clean_gains=np.round(gains, 3).tolist())  # fmt: skip
+
+
+def roc_of_some(score, positive, rng):
+    """`roc` of prototypes drawn anew."""
+    drawn = rng.integers(len(score), size=len(score))
+    return roc(score[drawn], positive[drawn])
 
 
 def main():
     """Print one JSON object per step."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("pattern", choices=tuple(data.PATTERNS))
-    parser.add_argument("seed", type=int)
+    parser.add_argument("pattern", nargs="?", choices=tuple(data.PATTERNS))
+    parser.add_argument("seed", nargs="?", type=int)
     parser.add_argument("--ban", action="store_true")
+    parser.add_argument("--pool", type=int, nargs="+", help="seeds done before to sum up")
     args = parser.parse_args()
     common.private_home()
     common.like_the_program()
@@ -183,7 +249,10 @@ def main():
         spent = round(time.process_time() - began, 1)
         print(json.dumps({"step": what, "cpu": spent, **facts}), flush=True)
 
-    study(args, say)
+    if args.pool:
+        pooled(args, say)
+    else:
+        study(args, say)
 
 
 if __name__ == "__main__":
