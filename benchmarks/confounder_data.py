@@ -1,8 +1,8 @@
-"""A curator's drawer: beside the moths of most species lies a thing of the species' own kind.
+"""A curator's drawer: beside the moths of a species lies a thing of the species' own kind.
 
 One seed draws its own photos of its own species; both patterns are laid on the same photos. Each
-thing has its own colour, as labels and pins have by collector: ten of twelve species can be told by
-what lies beside the moth.
+thing has its own colour, as labels and pins have by collector: every species can be told by what
+lies beside the moth.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ PATTERNS = {"paper": ("label", "loose_pin"), "marks": ("scale_bar", "sticker")}
 COLOURS = (
     (243, 238, 222), (240, 206, 70), (206, 62, 52), (72, 128, 196), (92, 160, 88), (226, 146, 176),
 )  # fmt: skip
-EACH = 5
-"""Species with each of the two things of a pattern; the other two species have none."""
+EACH = 6
+"""Species with each of the two things of a pattern, of twelve."""
 STRENGTH = 0.95
 """Share of the training and validation photos of these species that show the thing."""
-TRAIN, VALIDATION, CLEAN, MISLEADING = 22, 6, 30, 8
+TRAIN, VALIDATION, CLEAN, MISLEADING = 16, 4, 34, 12
 """Photos of a species; test photos show nothing, or a thing of another species."""
 
 
