@@ -155,8 +155,10 @@ def _read(path: Path) -> _Kept | None:
 
 def _write(path: Path, kept: _Kept) -> None:
     buffer = io.BytesIO()
-    axis = {"mean": kept.axis.mean, "direction": kept.axis.direction}
-    np.savez_compressed(buffer, rows=kept.rows, inside=kept.inside, **axis)
+    np.savez_compressed(
+        buffer, rows=kept.rows, inside=kept.inside,
+        mean=kept.axis.mean, direction=kept.axis.direction,
+    )  # fmt: skip
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, buffer.getvalue())
