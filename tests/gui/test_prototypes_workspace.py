@@ -160,6 +160,10 @@ def test_suspicions_of_an_earlier_version_are_worked_out_again(qtbot, window, pr
     page = opened(qtbot, window, of_an_earlier_version(project))
     qtbot.waitUntil(lambda: not np.isnan(page.state.book.suspicion).any(), timeout=SOON)
     qtbot.waitUntil(lambda: not page.progress.banner.isVisible(), timeout=SOON)
+    first = int(page.state.ids[0])
+    assert page.state.book.suspicion[first] == max(page.state.book.suspicion)
+    qtbot.waitUntil(lambda: page.state.current.id == first, timeout=SOON)
+    assert page.grid.verticalScrollBar().value() == 0
 
 
 # ---- the gallery -------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ class PrototypeState(QObject):
             self._context.tasks.submit(_CHECK, look, compare)
 
     def _loaded(self, found: _Read) -> None:
-        other = found.run != self.run
+        other, before = found.run != self.run, self.model
         self.models, self.run, self.book = found.models, found.run, found.book
         self.ready = True
         if found.frames is not None:
@@ -142,11 +142,13 @@ class PrototypeState(QObject):
         if other:
             self.tried.clear()
             self.effects = None
+            self.run_changed.emit()
+        ranked = self.order == "suspicion" and not _measured(before) and _measured(self.model)
+        if other or ranked:  # what was first before it was measured says nothing
             self.selection.clear()
             self.selection.set_current(0)
-            self.run_changed.emit()
         self.loaded.emit()
-        self._show(to_top=other)
+        self._show(to_top=other or ranked)
         self.refresh_effects()
 
     def _failed(self, error: UserError) -> None:
@@ -243,3 +245,7 @@ class PrototypeState(QObject):
     def _items_added(self, _event: ItemsAdded) -> None:
         if self.run:
             self.reload()
+
+
+def _measured(model: PrototypeModel | None) -> bool:
+    return model is not None and model.prepared and model.measured
