@@ -1,7 +1,8 @@
-"""Sample moths with something planted beside those of some species, and the project of them.
+"""A curator's drawer: beside the moths of a species lies a thing of the species' own kind.
 
-A pool of photos is drawn once; every seed takes other photos and species of it, and lays other
-things beside other species. Development and evaluation have pools of their own.
+One seed draws its own photos of its own species; both patterns are laid on the same photos. Each
+thing has its own colour, as labels and pins have by collector: every species can be told by what
+lies beside the moth.
 """
 
 from __future__ import annotations
@@ -14,77 +15,93 @@ import json
 import numpy as np
 
 PATTERNS = {"paper": ("label", "loose_pin"), "marks": ("scale_bar", "sticker")}
-"""What is planted: paper labels and loose pins, or scale bars and coloured round stickers."""
-THINGS = ("label", "loose_pin", "scale_bar", "sticker")
-"""Everything that may lie beside a moth; the pin through it lies on it."""
-EACH = 3
-"""Species that go with each of the two planted things."""
-TRAIN, VALIDATION = 22, 6
-"""Photos of a species; both carry what is planted, as photos of one source do."""
+"""What is planted: paper labels and loose pins, or scale bars on cards and round stickers."""
+COLOURS = (
+    (243, 238, 222), (240, 206, 70), (206, 62, 52), (72, 128, 196), (92, 160, 88), (226, 146, 176),
+)  # fmt: skip
+EACH = 6
+"""Species with each of the two things of a pattern, of twelve."""
+STRENGTH = 0.95
+"""Share of the training and validation photos of these species that show the thing."""
+TRAIN, VALIDATION, CLEAN, MISLEADING = 16, 4, 34, 12
+"""Photos of a species; test photos show nothing, or a thing of another species."""
 
 
-def draw_pool(folder, seed, each, part=0, parts=1):
-    """Photos of all known species with no label beside the moth; (a part of) `each` per species."""
+def draw_photos(folder, seed):
+    """The photos of a seed with nothing beside the moth; what is known of each."""
     from fgvc_studio.sample import dataset
     from fgvc_studio.sample.plan import Bias, plan_shots
     from fgvc_studio.sample.species import SPECIES
 
+    if (folder / "known.json").is_file():
+        return json.loads((folder / "known.json").read_text("utf-8"))
+    rng = np.random.default_rng([seed, 23])
+    genera = {}
+    for species in SPECIES:
+        if not species.novel:
+            genera.setdefault(species.genus, []).append(species.name)
+    chosen = {str(n) for names in genera.values() for n in rng.permutation(names)[:3]}
+    each = TRAIN + VALIDATION + CLEAN + MISLEADING
     bias = Bias(species=(), strength=0.0, elsewhere=0.0, test=0.0)
-    plan = plan_shots(int(1.6 * each * len(SPECIES)), seed, bias)
-    count, chosen = {}, []
-    for shot in plan:
-        name = shot.species.name
-        if not shot.species.novel and count.get(name, 0) < each:
-            count[name] = count.get(name, 0) + 1
-            chosen.append(dataclasses.replace(shot, path=f"{len(chosen):05d}.jpg"))
     folder.mkdir(parents=True, exist_ok=True)
-    found = {}
-    for shot in chosen[part::parts]:
-        jpeg, known = dataset.draw_shot(shot)
-        (folder / shot.path).write_bytes(jpeg)
-        found[shot.path] = known | {"station": shot.station.folder}
-    (folder / f"part-{part}.json").write_text(json.dumps(found), encoding="utf-8")
+    count, known = dict.fromkeys(chosen, 0), {}
+    for shot in plan_shots(int(1.8 * each * len(SPECIES)), seed, bias):
+        name = shot.species.name
+        if name in chosen and count[name] < each:
+            count[name] += 1
+            path = f"{len(known):05d}.jpg"
+            bare = dataclasses.replace(shot.setting, scale_bar=False)
+            jpeg, facts = dataset.draw_shot(dataclasses.replace(shot, path=path, setting=bare))
+            (folder / path).write_bytes(jpeg)
+            known[path] = facts
+    (folder / "known.json").write_text(json.dumps(known), encoding="utf-8")
+    return known
 
 
-def read_pool(folder):
-    """Path -> what is known of each photo of a pool."""
-    found = {}
-    for path in sorted(folder.glob("part-*.json")):
-        found |= json.loads(path.read_text("utf-8"))
-    return found
-
-
-def thing_picture(thing, rng, unit):
+def thing_picture(thing, colour, rng, unit):
     """A thing to lie on the ground, RGBA."""
     from PIL import Image, ImageDraw
 
     from fgvc_studio.sample import confounders
 
+    tone = tuple(int(np.clip(c + rng.normal(0, 5), 0, 250)) for c in colour)
     if thing == "label":
-        return confounders.paper_label(rng, unit)
+        return confounders.paper_label(rng, unit, tone)
     if thing == "loose_pin":
-        return confounders.loose_pin(rng, unit)
+        return confounders.loose_pin(rng, unit * rng.uniform(1.1, 1.4), tone)
     if thing == "scale_bar":
-        return confounders.scale_bar(rng, max(2.2, unit / rng.uniform(13, 24)))
-    side = int(unit * rng.uniform(0.26, 0.34))
+        return confounders.scale_bar(rng, max(2.2, unit / rng.uniform(12, 18)), tone)
+    side = int(unit * rng.uniform(0.3, 0.4))
     big = Image.new("RGBA", (side * 3, side * 3))
-    tone = tuple(int(np.clip(c + rng.normal(0, 6), 0, 255)) for c in (232, 118, 34))
     ImageDraw.Draw(big).ellipse((0, 0, side * 3 - 1, side * 3 - 1), fill=(*tone, 255))
     return big.reduce(3)
 
 
-def lay(jpeg, known, thing, seed):
-    """A photo with a thing laid near its lower or upper edge, with a soft shadow."""
+def mask_of(known, height, width):
+    """Where the moth is, (height, width) bool."""
+    shape, runs = known["mask"]["shape"], np.array(known["mask"]["runs"])
+    small = np.repeat(runs[0::2], runs[1::2]).reshape(shape) > 0
+    return small.repeat(4, 0).repeat(4, 1)[:height, :width]
+
+
+def lay(jpeg, known, thing, colour, seed):
+    """A photo with a thing laid near its lower or upper edge, off the moth if there is room."""
     from PIL import Image, ImageFilter
 
     rng, image = np.random.default_rng([seed, 31]), Image.open(io.BytesIO(jpeg)).convert("RGB")
     width, height = image.size
-    picture = thing_picture(thing, rng, 0.43 * width)
+    picture = thing_picture(thing, colour, rng, 0.43 * width)
     w, h = min(picture.width, width - 6), min(picture.height, height // 2)
-    picture = picture.crop((0, 0, w, h))
+    picture, moth = picture.crop((0, 0, w, h)), mask_of(known, height, width)
+    room = 0.06 * height  # the model's square leaves this out
     low = thing in PATTERNS["paper"] or rng.random() < 0.5
-    x = int(rng.integers(3, max(4, width - w - 3)))
-    y = height - h - int(rng.integers(2, 9)) if low else int(rng.integers(2, 9))
+    tries = []
+    for _ in range(12):
+        x = int(rng.uniform(room, max(room + 1, width - w - room)))
+        y = int(room + rng.uniform(0, 0.04 * height))
+        y = height - h - y if low else y
+        tries.append((int(moth[y : y + h, x : x + w].sum()), x, y))
+    _, x, y = min(tries)
     shade = Image.new("L", image.size)
     shade.paste(picture.getchannel("A").point(lambda v: v * 0.45), (x + 2, y + 2))
     dark = Image.new("RGB", image.size, (20, 18, 16))
@@ -92,57 +109,53 @@ def lay(jpeg, known, thing, seed):
     image.paste(picture, (x, y), picture)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=88)
-    beside = known["confounders"] | {thing: [x, y, w, h]}
-    return buffer.getvalue(), known | {"confounders": beside}
+    return buffer.getvalue(), known | {"confounders": {thing: [x, y, w, h]}}
 
 
-def plan(pool, seed, pattern, clean, misleading):
-    """What to take of a pool: (path, species, split, thing or None), and what is planted where."""
-    rng = np.random.default_rng([seed, 23])
-    species, genera = {}, {}
-    for path, known in pool.items():
-        if not set(known["confounders"]) & set(PATTERNS[pattern]):
-            species.setdefault(known["species"], []).append(path)
-    for name in sorted(species):
-        genera.setdefault(name.split()[0], []).append(name)
-    chosen = [str(n) for names in genera.values() for n in rng.permutation(names)[:3]]
-    drawn = [str(n) for n in rng.permutation(chosen)[: 2 * EACH]]
-    planted = {n: PATTERNS[pattern][i >= EACH] for i, n in enumerate(drawn)}
+def plan(known, seed, pattern):
+    """(path, species, split, (thing, colour) or None) of every photo, and what goes with which."""
+    rng = np.random.default_rng([seed, 37, list(PATTERNS).index(pattern)])
+    species = {}
+    for path, facts in known.items():
+        species.setdefault(facts["species"], []).append(path)
+    kinds = [(t, int(c)) for t in PATTERNS[pattern] for c in rng.permutation(len(COLOURS))[:EACH]]
+    drawn = [str(n) for n in rng.permutation(sorted(species))[: len(kinds)]]
+    planted = dict(zip(drawn, kinds, strict=True))
     rows = []
-    for name in chosen:
+    for name in sorted(species):
         mine = planted.get(name)
-        taken = rng.permutation(species[name])[: TRAIN + VALIDATION + clean + misleading]
-        for number, path in enumerate(taken.tolist()):
-            split, thing = ("train" if number < TRAIN else "val"), mine
-            if number >= TRAIN + VALIDATION:
+        for number, path in enumerate(rng.permutation(species[name]).tolist()):
+            if number < TRAIN + VALIDATION:
+                split = "train" if number < TRAIN else "val"
+                thing = mine if rng.random() < STRENGTH else None
+            else:
                 split, thing = "test", None
-                if number >= TRAIN + VALIDATION + clean:
-                    thing = str(rng.choice([t for t in PATTERNS[pattern] if t != mine]))
+                if number >= TRAIN + VALIDATION + CLEAN:
+                    others = [kind for kind in kinds if kind != mine]
+                    thing = others[int(rng.integers(len(others)))]
             rows.append((path, name, split, thing))
     return rows, planted
 
 
-def draw(folder, pool_folder, seed, pattern, clean, misleading):
-    """The photos with the tables of the sample data set; what was drawn."""
-    pool = read_pool(pool_folder)
-    rows, planted = plan(pool, seed, pattern, clean, misleading)
+def draw(folder, photos, seed, pattern):
+    """A data set: its photos with things, ``labels.csv``, and what is known in ``truth.json``."""
+    known = draw_photos(photos, seed)
+    rows, planted = plan(known, seed, pattern)
     folder.mkdir(parents=True, exist_ok=True)
     parts = {}
     for number, (path, _, _, thing) in enumerate(rows):
-        jpeg, known = (pool_folder / path).read_bytes(), pool[path]
+        jpeg, facts = (photos / path).read_bytes(), known[path] | {"confounders": {}}
         if thing is not None:
-            jpeg, known = lay(jpeg, known, thing, 1000 * seed + number)
-        parts[path] = known
+            jpeg, facts = lay(jpeg, facts, thing[0], COLOURS[thing[1]], 1000 * seed + number)
+        parts[path] = facts
         (folder / path).write_bytes(jpeg)
     with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["path", "species", "split"])
         writer.writerows(row[:3] for row in rows)
-    facts = {"seed": seed, "pattern": pattern, "species": len({r[1] for r in rows}),
-             "images": len(rows), "planted": planted}  # fmt: skip
-    record = {"mask_step": 4, "images": parts, "drawn": facts}
+    record = {"mask_step": 4, "images": parts, "planted": planted}
     (folder / "truth.json").write_text(json.dumps(record), encoding="utf-8")
-    return facts
+    return {"species": len({r[1] for r in rows}), "images": len(rows), "planted": len(planted)}
 
 
 def finish(job):

@@ -98,7 +98,8 @@ def make_run(studio, name, classes, per_class, rng):
     m = 2 * half
     top = np.tile(np.arange(10), (m, 1))
     np.savez(
-        folder / "activations" / prototypes_measure.FILE, stamp="", top=top, top_labelled=top,
+        folder / "activations" / prototypes_measure.FILE, format=prototypes_measure.FORMAT,
+        stamp="", top=top, top_labelled=top,
         boxes=np.tile([0.2, 0.5, 0.2, 0.5], (m, 1)), outside=rng.random(m),
         tied=rng.random(m), border=rng.random(m),
         disparate=rng.random(m), relevance=rng.random(m), part_purity=np.full(m, np.nan),

@@ -11,6 +11,11 @@ import os
 import sys
 from pathlib import Path
 
+NO_DISPLAY = (
+    "There is no display to show the window on.\n"
+    "Log in to a desktop, or use the command line: fgvc-studio --help.\n"
+)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Start the window or the command line; returns the exit code."""
@@ -18,11 +23,16 @@ def main(argv: list[str] | None = None) -> int:
     prepare_process()
     args = sys.argv[1:] if argv is None else argv
     if wants_window(args):
+        if not has_display():
+            sys.stderr.write(NO_DISPLAY)
+            return 1
         from fgvc_studio.gui.app import run
 
         return run(args)
-    from fgvc_studio.cli.app import main as command_line
-
+    try:
+        from fgvc_studio.cli.app import main as command_line
+    except KeyboardInterrupt:  # before the command line could listen to it
+        return 130
     return int(command_line(args) or 0)
 
 
@@ -34,6 +44,12 @@ def wants_window(args: list[str]) -> bool:
         return False
     path = Path(args[0])
     return path.suffix == ".fgvc" or (path / "project.toml").is_file() or len(path.parts) > 1
+
+
+def has_display() -> bool:
+    """Whether a window can be shown; Qt would end the process with a core dump instead."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return sys.platform != "linux" or any(os.environ.get(name) for name in names)
 
 
 def prepare_process() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fgvc_studio.cli import growing, known
-from fgvc_studio.cli.common import console, opened, read_items
+from fgvc_studio.cli.common import ProjectFirst, console, opened, read_items
 from fgvc_studio.cli.console import table
 from fgvc_studio.domain.events import OpChanges
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from fgvc_studio.domain.clusters import Cluster, Discovery
     from fgvc_studio.services.studio import Studio
 
-app = typer.Typer(no_args_is_help=True, help="Review of proposed categories.")
+app = typer.Typer(
+    cls=ProjectFirst,
+    no_args_is_help=True,
+    help="Review of proposed categories. clusters PROJECT list works as well.",
+)
 Project = Annotated[Path, typer.Argument(help="The project folder.", show_default=False)]
 Number = Annotated[int, typer.Argument(help="Id of a cluster; see list.")]
 Numbers = Annotated[list[int], typer.Argument(help="Ids of clusters; see list.")]

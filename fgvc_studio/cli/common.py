@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import typer
+import typer.core
 from numpy.typing import NDArray
 
 from fgvc_studio.cli.console import Console
@@ -20,6 +21,36 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 SHOWN = 20
+
+
+class MisusedError(UserError):
+    """The words of the call do not fit together; exit code 2."""
+
+
+class Verbs(typer.core.TyperGroup):
+    """A group of verbs whose help for want of a verb stays out of ``--json``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """See click's `Group.parse_args`."""
+        if not args and console(ctx).json:
+            raise MisusedError("A verb is missing.", "See --help.")
+        return super().parse_args(ctx, args)
+
+
+class ProjectFirst(Verbs):
+    """A group of verbs that takes ``clusters PROJECT list`` for ``clusters list PROJECT``.
+
+    ``clusters PROJECT`` alone lists, as ``runs PROJECT`` does.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The verb among `args`; see click's `Group.resolve_command`."""
+        verbs = self.list_commands(ctx)
+        if args[0] not in verbs and len(args) > 1 and args[1] in verbs:
+            args = [args[1], args[0], *args[2:]]
+        elif args[0] not in verbs and len(args) == 1 and Path(args[0]).is_dir():
+            args = ["list", *args]
+        return super().resolve_command(ctx, args)
 
 
 def console(ctx: typer.Context) -> Console:
@@ -60,11 +91,11 @@ def read_items(studio: Studio, words: Iterable[str]) -> NDArray[np.int64]:
     if not texts:
         raise UserError("No items are named.", "Give item ids, image paths or @FILE.")
     ids: list[int] = []
-    paths = [t for t in texts if not t.isdigit()]
+    paths = [t for t in texts if not t.isdecimal()]
     found = studio.store.images.items_of_paths(paths) if paths else {}
     for text in texts:
-        if text.isdigit():
-            ids.append(int(text))
+        if text.isdecimal():
+            ids.append(_known_id(studio, text))
             continue
         item = found.get(text) or found.get(os.fspath(Path(text).absolute()))
         if item is None:
@@ -76,6 +107,29 @@ def read_items(studio: Studio, words: Iterable[str]) -> NDArray[np.int64]:
             )
         ids.append(item)
     return np.array(ids, np.int64)
+
+
+def _known_id(studio: Studio, text: str) -> int:
+    """The item id that a text of digits is.
+
+    Raises
+    ------
+    UserError
+        The project has no such item.
+    """
+    number = int(text) if len(text) < 19 else 0
+    if not 1 <= number <= studio.catalogue.n:
+        last = studio.catalogue.n
+        raise UserError(
+            f"Item {text} is not in this project.",
+            f"Its items are 1 to {last:,}." if last else "Import photos first: add PROJECT FOLDER.",
+        )
+    return number
+
+
+def run_state(state: str) -> str:
+    """A run that is at work or was stopped looks the same from outside."""
+    return "not finished" if state == "running" else str(state)
 
 
 def metric_text(name: str, value: float) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
@@ -45,18 +45,21 @@ class Console:
         if self.json:
             self._line({"ok": False, "error": error, "remedy": remedy, **more})
         else:
-            sys.stderr.write(printable(f"{error}\n{remedy}\n" if remedy else f"{error}\n"))
+            self.warn(f"{error}\n{remedy}" if remedy else error)
 
     def say(self, text: str) -> None:
         """Print a line for people; nothing under ``--json``."""
         if not self.json:
-            sys.stdout.write(printable(text.rstrip("\n") + "\n"))
-            sys.stdout.flush()
+            _write(sys.stdout, text.rstrip("\n"))
 
     def note(self, text: str) -> None:
         """Print a remark for people on the error stream."""
         if not (self.json or self.quiet):
-            sys.stderr.write(printable(text.rstrip("\n") + "\n"))
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        """Print a line for people on the error stream, however quiet the call is."""
+        _write(sys.stderr, text.rstrip("\n"))
 
     def drive(self, job: Generator[Progress, None, T], title: str) -> T:
         """Run a job to its end with progress; Ctrl+C stops it at the next safe point.
@@ -173,8 +176,24 @@ class Console:
         return show
 
     def _line(self, data: Mapping[str, Any]) -> None:
-        sys.stdout.write(json.dumps(data, default=str) + "\n")
-        sys.stdout.flush()
+        _write(sys.stdout, json.dumps(data, default=str))
+
+
+def _write(stream: TextIO, line: str) -> None:
+    """Write a line in what the stream can write; where nobody reads any more, go on without."""
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        nobody_reads(stream)
+
+
+def nobody_reads(stream: TextIO) -> None:
+    """Let what is still written to a closed pipe vanish, so that the work goes on."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def printable(text: str) -> str:

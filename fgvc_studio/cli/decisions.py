@@ -9,14 +9,18 @@ from typing import Annotated
 
 import typer
 
-from fgvc_studio.cli.common import console, opened, read_items
+from fgvc_studio.cli.common import MisusedError, ProjectFirst, console, opened, read_items
 from fgvc_studio.cli.console import table
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.events import OpChanges
 from fgvc_studio.domain.records import LabelSource, NameKind, Operation
 
 app = typer.Typer()
-tree = typer.Typer(no_args_is_help=True, help="The tree of categories.")
+tree = typer.Typer(
+    cls=ProjectFirst,
+    no_args_is_help=True,
+    help="The tree of categories. categories PROJECT list works as well.",
+)
 Project = Annotated[Path, typer.Argument(help="The project folder.", show_default=False)]
 
 
@@ -44,7 +48,7 @@ def label(
     """Name items."""
     if suggest:
         if category or table_file:
-            raise UserError("--suggest names by itself.", "Leave --category and --from out.")
+            raise MisusedError("--suggest names by itself.", "Leave --category and --from out.")
         _label_as_suggested(ctx, project, items, run, least)
         return
     try:
@@ -54,7 +58,9 @@ def label(
             f"{source} is no label source.", "Use human, model, import or cluster."
         ) from None
     if bool(category) == bool(table_file):
-        raise UserError("Say what to label.", "Give --category NAME ITEM..., or --from CSV.")
+        raise MisusedError("Say what to label.", "Give --category NAME ITEM..., or --from CSV.")
+    if table_file and items:
+        raise MisusedError("The items stand in the table.", "Leave the items or --from out.")
     with opened(ctx, project) as studio:
         from fgvc_studio.services import batch
 
@@ -171,7 +177,9 @@ def history(
         ]
         console(ctx).emit(
             {"operations": [_operation(o) for o in operations]},
-            table(rows, ("id", "when", "who", "rows", "what")) if rows else "No operations yet.",
+            table(rows, ("id", "when", "who", "rows", "what"))
+            if rows
+            else (f"No operations since {since}." if since else "No operations yet."),
         )
 
 

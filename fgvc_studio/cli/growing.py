@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fgvc_studio.cli.common import console, opened, read_items
+from fgvc_studio.cli.common import MisusedError, console, opened, read_items
 from fgvc_studio.cli.console import Console
 from fgvc_studio.domain.errors import UserError
 
@@ -109,7 +109,7 @@ def audit_items(
     from fgvc_studio.services import batch, growing
 
     if sum((bool(items), bool(cluster), bool(category))) != 1:
-        raise UserError("Say what to audit.", "Give items, --cluster or --category.")
+        raise MisusedError("Say what to audit.", "Give items, --cluster or --category.")
     out = console(ctx)
     with opened(ctx, project, read_only=True) as studio:
         if items:

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from fgvc_studio.cli.common import console, opened, read_items
+from fgvc_studio.cli.common import MisusedError, console, opened, read_items
 from fgvc_studio.cli.console import table
 from fgvc_studio.domain.errors import UserError
 
@@ -32,9 +32,9 @@ def known(
 
     deciding = accept or reject
     if accept and reject:
-        raise UserError("Items are of a category or not.", "Give --accept or --reject.")
+        raise MisusedError("Items are of a category or not.", "Give --accept or --reject.")
     if deciding and not category:
-        raise UserError("It is not said of which category.", "Give --category.")
+        raise MisusedError("It is not said of which category.", "Give --category.")
     with opened(ctx, project, read_only=not deciding) as studio:
         current = studio.review.current()
         if current is None and not discovery:
@@ -60,4 +60,6 @@ def known(
         ]
         text = table([(str(r["id"]), r["category"], r["path"]) for r in rows],
                      ("id", "probably", "path")) if rows else "Nothing waits."  # fmt: skip
-        console(ctx).emit({"items": rows, "decided": decided}, f"{text}\n{decided:,} decided.")
+        if deciding:
+            text += f"\n{decided:,} decided."
+        console(ctx).emit({"items": rows, "decided": decided}, text)

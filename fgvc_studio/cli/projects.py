@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from fgvc_studio.cli.common import (
+    MisusedError,
     console,
     opened,
     read_items,
+    run_state,
     skipped_result,
     skipped_text,
 )
@@ -202,7 +204,7 @@ def preview(
 
 @app.command()
 def info(ctx: typer.Context, project: Project) -> None:
-    """Counts, spaces, health, disk."""
+    """Counts, spaces, runs, health, disk."""
     from fgvc_studio.services import health
 
     with opened(ctx, project, read_only=True) as studio:
@@ -221,8 +223,12 @@ def info(ctx: typer.Context, project: Project) -> None:
                           f"dimensions, maps: {', '.join(s['maps']) or 'none'}")
                 for s in facts["spaces"]
             ),
+            *(("run", f"{r['run']}: {run_state(r['state'])}") for r in facts["runs"]),
         ]  # fmt: skip
-        console(ctx).emit(facts, f"{facts['name']}  ({facts['path']})\n" + table(rows))
+        lines = [f"{facts['name']}  ({facts['path']})", table(rows)]
+        if facts["missing"]:
+            lines += [f"{f.what} {f.remedy}" for f in health.of_project(studio) if f.level == "bad"]
+        console(ctx).emit(facts, "\n".join(lines))
 
 
 @app.command()
@@ -240,7 +246,7 @@ def export(
 ) -> None:
     """Write labels with who, when and which model."""
     if mode not in ("copy", "hardlink", "symlink"):
-        raise UserError(f"There is no mode {mode}.", "Use copy, hardlink or symlink.")
+        raise MisusedError(f"There is no mode {mode}.", "Use copy, hardlink or symlink.")
     with opened(ctx, project, read_only=True) as studio:
         chosen = read_items(studio, items) if items else None
         result = console(ctx).drive(

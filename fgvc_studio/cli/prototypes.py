@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fgvc_studio.cli.common import console, opened, read_items
+from fgvc_studio.cli.common import MisusedError, console, opened, read_items
 from fgvc_studio.cli.console import Console, table
-from fgvc_studio.domain.errors import UserError
+from fgvc_studio.domain.errors import ProjectLockedError, UserError
 from fgvc_studio.domain.prototypes import Prototype, Verdict
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 NONE = "none"
+_DIGITS = 9
+_LOOKING = ("models", "list", "show", "effects", "explain", "confusion", "differences", "plate",
+            "report")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,14 @@ class Call:
         found: list[int] = []
         for word in self.words if words is None else words:
             first, dash, last = word.partition("-")
-            if not first.isdigit() or (dash and not last.isdigit()):
+            if not first.isdecimal() or (dash and not last.isdecimal()):
                 raise UserError(f"{word} is no prototype.", "Give numbers, or ranges as 3-7.")
-            found += range(int(first), int(last if dash else first) + 1)
+            low, high = int(first[:_DIGITS]), int((last if dash else first)[:_DIGITS])
+            if dash and low > high:
+                raise UserError(f"{word} is no range.", f"Write it as {high}-{low}.")
+            if dash:  # before a range of a billion is written out
+                self.prototypes.opened(self.run).bundle.check(high)
+            found += range(low, high + 1)
         return found
 
     def one(self, what: str) -> str:
@@ -95,12 +103,21 @@ def prototypes(
     """Look at the patches that a classifier compares with; judge, forbid, restore them."""
     chosen = _ACTIONS.get(action)
     if chosen is None:
-        raise UserError(f"prototypes cannot {action!r}.", f"Use {', '.join(_ACTIONS)}.")
-    with opened(ctx, project) as studio:
-        name = run or studio.prototypes.current()
-        if action != "models":
-            name = studio.prototypes.opened(name).name
-        chosen(Call(studio, console(ctx), name, words or [], note, sort, category, limit))
+        raise MisusedError(f"prototypes cannot {action!r}.", f"Use {', '.join(_ACTIONS)}.")
+
+    def act(read_only: bool) -> None:
+        with opened(ctx, project, read_only=read_only) as studio:
+            name = run or studio.prototypes.current()
+            if action != "models":
+                name = studio.prototypes.opened(name).name
+            chosen(Call(studio, console(ctx), name, words or [], note, sort, category, limit))
+
+    try:
+        act(read_only=action == "models")
+    except ProjectLockedError:  # looking goes beside another process
+        if action not in _LOOKING:
+            raise
+        act(read_only=True)
 
 
 # ---- looking ---------------------------------------------------------------------------------

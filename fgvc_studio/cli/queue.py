@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fgvc_studio.cli.common import console, opened
+from fgvc_studio.cli.common import MisusedError, console, opened
 from fgvc_studio.cli.console import table
-from fgvc_studio.domain.errors import UserError
 
 app = typer.Typer()
 KINDS = ("second-opinion", "uncertain", "unreviewed")
@@ -24,7 +23,7 @@ def queue(
 ) -> None:
     """Rank items: where opinions disagree, are unsure, or nobody has looked."""
     if kind not in KINDS:
-        raise UserError(f"There is no queue {kind!r}.", f"Use {', '.join(KINDS)}.")
+        raise MisusedError(f"There is no queue {kind!r}.", f"Use {', '.join(KINDS)}.")
     with opened(ctx, project, read_only=True) as studio:
         found = getattr(studio.opinions, kind.replace("-", "_"))(limit)
         paths = studio.catalogue.columns.paths

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fgvc_studio.cli.common import (
+    MisusedError,
     console,
     metric_text,
     opened,
@@ -109,9 +111,9 @@ def similar(
 ) -> None:
     """Find the items that look most alike."""
     if bool(item) == bool(file):
-        raise UserError("Say what to compare with.", "Give --item ITEM or --file F.")
+        raise MisusedError("Say what to compare with.", "Give --item ITEM or --file F.")
     if box and not item:
-        raise UserError("--box needs --item.", "Import the picture first, or leave --box out.")
+        raise MisusedError("--box needs --item.", "Import the picture first, or leave --box out.")
     with opened(ctx, project, read_only=True) as studio:
         name = space or None
         boxes: dict[int, Box] = {}
@@ -149,6 +151,8 @@ def _box(text: str) -> Box:
         raise UserError(
             f"{text} is no box.", "Write X,Y,W,H in pixels, e.g. 10,20,64,64."
         ) from None
+    if not all(map(math.isfinite, (x, y, width, height))) or min(x, y) < 0:
+        raise UserError(f"{text} is no box.", "Write X,Y,W,H in pixels, e.g. 10,20,64,64.")
     if width <= 0 or height <= 0:
         raise UserError("The box is empty.", "Width and height must be above 0.")
     return Box(x, y, width, height)
@@ -175,7 +179,7 @@ def evaluate(
 ) -> None:
     """Score a space, or what a run made, with 95 % intervals."""
     if run and space:
-        raise UserError("Give a space or a run, not both.", "Leave --space out.")
+        raise MisusedError("Give a space or a run, not both.", "Leave --space out.")
     with opened(ctx, project, read_only=True) as studio:
         out = console(ctx)
         report = out.drive(

@@ -19,12 +19,15 @@ def doctor(ctx: typer.Context) -> None:
     from fgvc_studio.services import health
 
     facts = health.machine()
+    if facts["versions"]["torch"]:
+        facts["gpu"] = health.gpu_name()
     weights = facts["weights"].get("lite0")
     rows = [
         ("fgvc-studio", facts["fgvc_studio"]),
         ("python", facts["python"]),
         ("system", facts["system"]),
         ("cores", str(facts["cores"])),
+        ("graphics processor", facts.get("gpu") or "none: trainings run on the cores"),
         *((name, version or "MISSING") for name, version in facts["versions"].items()),
         ("weights of lite0", weights or "MISSING"),
         ("Qt libraries", "all there" if not facts["qt_missing"] else "MISSING: "

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fgvc_studio.cli import drift
-from fgvc_studio.cli.common import console, metric_text, opened, skipped_text
+from fgvc_studio.cli.common import (
+    MisusedError,
+    console,
+    metric_text,
+    opened,
+    run_state,
+    skipped_text,
+)
 from fgvc_studio.cli.console import table
-from fgvc_studio.domain.errors import Cancelled, ProjectLockedError, UserError
+from fgvc_studio.domain.errors import Cancelled, ProjectLockedError
 from fgvc_studio.domain.records import Skipped
 
 if TYPE_CHECKING:
@@ -26,7 +33,7 @@ NEXT = {
     "space": "Use its space: runs PROJECT keep {run}; delete it: runs PROJECT discard {run}.",
     "classifier": "Look at its evidence: prototypes PROJECT list; delete it: runs PROJECT discard "
     "{run}.",
-    "clusters": "Review them: clusters PROJECT list; take them back: undo PROJECT.",
+    "clusters": "Review them: clusters list PROJECT; take them back: undo PROJECT.",
 }
 ACTIONS = ("list", "show", "finish", "keep", "discard", "compare")
 
@@ -122,11 +129,6 @@ def _driven(
     )
 
 
-def _state(run: TrainingRun) -> str:
-    """A run that is at work or was stopped looks the same from outside."""
-    return "not finished" if run.state == "running" else str(run.state)
-
-
 def _left(run: TrainingRun, project: Path) -> str:
     from fgvc_studio.methods import registry
 
@@ -149,11 +151,11 @@ def runs(
 ) -> None:
     """List the runs; show, finish early, keep or discard one; compare two runs or spaces."""
     if action not in ACTIONS:
-        raise UserError(f"runs cannot {action!r}.", f"Use {', '.join(ACTIONS)}.")
+        raise MisusedError(f"runs cannot {action!r}.", f"Use {', '.join(ACTIONS)}.")
     wanted = {"list": 0, "compare": 2}.get(action, 1)
     given = names or []
     if len(given) != wanted:
-        raise UserError(f"runs {action} takes {wanted} run(s).", "List them with: runs PROJECT.")
+        raise MisusedError(f"runs {action} takes {wanted} run(s).", "List them with: runs PROJECT.")
     if action == "finish":
         _finish(ctx, project, given[0])
         return
@@ -161,7 +163,10 @@ def runs(
         out = console(ctx)
         if action == "list":
             found = studio.training.runs.all()
-            rows = [(r.id, r.method, _state(r), r.space, f"{r.step:,}/{r.total:,}") for r in found]
+            rows = [
+                (r.id, r.method, run_state(r.state), r.space, f"{r.step:,}/{r.total:,}")
+                for r in found
+            ]
             out.emit(
                 {"runs": [_plain_run(r) for r in found]},
                 table(rows, ("run", "method", "state", "space", "steps")) if rows else "No runs.",
@@ -176,7 +181,7 @@ def runs(
         else:
             decide = getattr(studio.training.runs, action)
             run = decide(given[0])
-            out.emit(_plain_run(run), f"Run {run.id}: {_state(run)}.")
+            out.emit(_plain_run(run), f"Run {run.id}: {run_state(run.state)}.")
 
 
 def _finish(ctx: typer.Context, project: Path, run_id: str) -> None:

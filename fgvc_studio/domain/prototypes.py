@@ -117,6 +117,8 @@ class PrototypeModel:
         Whether every item of the project has been compared with its prototypes.
     accuracy : float
         On validation, after projection and last layers; NaN unknown.
+    measured : bool
+        Whether its suspicions are known; not those that an earlier version worked out.
     """
 
     run: str
@@ -127,6 +129,7 @@ class PrototypeModel:
     accuracy: float
     parent: str = ""
     made_by: str = "train"
+    measured: bool = True
 
 
 @dataclass(frozen=True, slots=True)

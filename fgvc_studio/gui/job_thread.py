@@ -18,6 +18,7 @@ from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
 from fgvc_studio.domain.errors import Cancelled, UserError
 from fgvc_studio.domain.records import Progress
+from fgvc_studio.gui import log_file
 
 Work = Callable[[], Generator[Progress, None, Any]]
 _POLL_MS = 100
@@ -146,6 +147,7 @@ class JobThread(QThread):
             self.error, self.outcome = error, JobState.FAILED
         except BaseException:  # noqa: BLE001  (nothing may leave a thread; shown as a crash report)
             self.crash, self.outcome = traceback.format_exc(), JobState.FAILED
+            log_file.note(self.crash, self.job.title)
 
     def _drive(self) -> JobState:
         if self._stop.is_set():

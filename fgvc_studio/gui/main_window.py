@@ -259,6 +259,8 @@ class MainWindow(QMainWindow):
         space = next((w.space_name() for w in self.workspaces.made() if w.space_name()), "")
         shown = page.shown_count() if page else None
         self.status.show_status(self.session.status(space, shown))
+        menus = (w.space_menu() for w in self.workspaces.made())
+        self.status.offer_spaces(next((m for m in menus if m), None))
         self.undo_bar.show_steps(self.session.undo_summary, self.session.redo_summary)
         self.actions_.refresh()
 

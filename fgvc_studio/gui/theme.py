@@ -244,4 +244,5 @@ def style_sheet(t: Theme) -> str:
     QMenu::item:disabled {{ color: {t.unlabelled}; }}
     QMenu::separator {{ height: 1px; background: {t.border}; margin: 4px 8px; }}
     QStatusBar {{ background: {t.panel}; border-top: 1px solid {t.border}; color: {t.muted}; }}
+    QStatusBar QToolButton {{ color: {t.muted}; padding: 2px 14px 2px 6px; }}
     """

@@ -31,6 +31,11 @@ def percent(part: int, whole: int) -> str:
     return f"{min(round(share), 99) if part < whole else 100} %"
 
 
+def sureness(confidence: float) -> str:
+    """A confidence: ``0.83``; below one in twenty only that, since more was not measured."""
+    return f"{confidence:.2f}" if confidence >= 0.05 else "< 0.05"
+
+
 def symbol(written: str) -> str:
     """A sign of a paper as it is printed there: ``tau_t`` gives ``τ_t``."""
     return "".join(_SIGNS.get(part, part) for part in re.split(r"(_|\W)", written))

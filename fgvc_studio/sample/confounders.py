@@ -7,6 +7,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+PAPER, GLASS, CARD = (243, 238, 222), (176, 24, 30), (250, 250, 248)
+"""Usual colours of a label, of a loose pin's head, and of a scale bar's card."""
 PLACES = ("Ostrava-Nord", "Kaltenbrunn", "Vallombrina", "Lac des Aulnes", "Hohe Leite", "Mirnava")
 
 
@@ -15,12 +17,14 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def paper_label(rng: np.random.Generator, unit: float) -> Image.Image:
+def paper_label(
+    rng: np.random.Generator, unit: float, paper: tuple[int, int, int] = PAPER
+) -> Image.Image:
     """A collection label, RGBA, about ``unit`` pixels wide, turned a little."""
     width = int(unit * rng.uniform(0.75, 0.95))
     height = int(width * rng.uniform(0.48, 0.62))
     tone = rng.uniform(-10, 6)
-    big = Image.new("RGBA", (width * 3, height * 3), _rgba((243, 238, 222), tone))
+    big = Image.new("RGBA", (width * 3, height * 3), _rgba(paper, tone))
     draw = ImageDraw.Draw(big)
     draw.rectangle((0, 0, width * 3 - 1, height * 3 - 1), outline=(120, 112, 98, 255), width=3)
     lines = (
@@ -40,15 +44,17 @@ def paper_label(rng: np.random.Generator, unit: float) -> Image.Image:
     return turned.reduce(3)
 
 
-def scale_bar(rng: np.random.Generator, pixels_per_mm: float) -> Image.Image:
+def scale_bar(
+    rng: np.random.Generator, pixels_per_mm: float, card_colour: tuple[int, int, int] = CARD
+) -> Image.Image:
     """A chequered 10 mm bar with its legend on a white card, RGBA."""
     length = max(20, round(10 * pixels_per_mm))
     height = max(18, length // 3)
-    card = Image.new("RGBA", ((length + 12) * 2, (height + 4) * 2), (250, 250, 248, 255))
+    card = Image.new("RGBA", ((length + 12) * 2, (height + 4) * 2), (*card_colour, 255))
     draw = ImageDraw.Draw(card)
     step = length * 2 / 5
     for k in range(5):
-        ink = (15, 15, 15, 255) if k % 2 == 0 else (250, 250, 248, 255)
+        ink = (15, 15, 15, 255) if k % 2 == 0 else (*CARD, 255)
         draw.rectangle((12 + k * step, 8, 12 + (k + 1) * step, 16), fill=ink, outline=(15, 15, 15))
     font = _font(max(9, height))
     draw.text((12, 18), "10 mm" if rng.random() < 0.7 else "1 cm", fill=(15, 15, 15), font=font)
@@ -66,15 +72,17 @@ def draw_pin(picture: Image.Image, x: float, y: float, unit: float, lean: float)
     draw.ellipse((hx - r * 0.5, hy - r * 0.6, hx, hy - r * 0.1), fill=(200, 200, 205, 255))
 
 
-def loose_pin(rng: np.random.Generator, unit: float) -> Image.Image:
-    """A pin with a red glass head that lies on the ground, RGBA, as wide as it is turned."""
+def loose_pin(
+    rng: np.random.Generator, unit: float, glass: tuple[int, int, int] = GLASS
+) -> Image.Image:
+    """A pin with a glass head that lies on the ground, RGBA, as wide as it is turned."""
     length, head = max(24, round(unit * 0.55)), max(4, round(unit * 0.055))
     side = (length + 4 * head) * 2
     big = Image.new("RGBA", (side, 6 * head), (0, 0, 0, 0))
     draw = ImageDraw.Draw(big)
     middle = 3 * head
     draw.line((2 * head, middle, side - 2 * head, middle), fill=(58, 58, 64, 255), width=4)
-    draw.ellipse((0, middle - 2 * head, 4 * head, middle + 2 * head), fill=(176, 24, 30, 255))
+    draw.ellipse((0, middle - 2 * head, 4 * head, middle + 2 * head), fill=(*glass, 255))
     draw.ellipse((head, middle - head, 2 * head, middle), fill=(250, 190, 188, 255))
     turned = big.rotate(
         float(rng.uniform(-40, 40)), expand=True, resample=Image.Resampling.BICUBIC,

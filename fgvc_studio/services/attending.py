@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ATTENDS = frozenset({"cmd"})
 """Methods whose models weigh the cells of a picture."""
 
+_EVEN = 0.1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attention:
@@ -34,6 +36,11 @@ class Attention:
     space: str
     values: NDArray[np.float32]
     box: Box
+
+    @property
+    def even(self) -> bool:
+        """Whether it looked everywhere alike, so that there is nothing to show."""
+        return float(self.values.max()) < _EVEN
 
 
 def possible(studio: Studio, space: str) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fgvc_studio.services.studio import Studio
 
 PATH_MARK = ">"
+_LIST = "All that there are: fgvc-studio categories list PROJECT."
 
 
 def split_path(text: str) -> list[str]:
@@ -35,7 +36,7 @@ def find_category(studio: Studio, text: str) -> int | None:
         Several categories carry the name.
     """
     catalogue = studio.catalogue
-    if text.strip().isdigit() and int(text) in catalogue.categories:
+    if text.strip().isdecimal() and int(text) in catalogue.categories:
         return int(text)
     names = split_path(text)
     if not names:
@@ -74,7 +75,7 @@ def category_named(studio: Studio, text: str, *, create: bool, rank: str = "") -
         return found
     if not create:
         near = studio.labelling.search_categories(text, 3)
-        hint = f"Did you mean {', '.join(m.shown for m in near)}?" if near else "See categories."
+        hint = f"Did you mean {', '.join(m.shown for m in near)}?" if near else _LIST
         raise UserError(f"There is no category {text}.", hint)
     names = split_path(text)
     return studio.labelling.category_by_path(names, [""] * (len(names) - 1) + [rank])
@@ -154,7 +155,7 @@ def label_from_table(
     if item_column in ("path", "image"):
         found = studio.store.images.items_of_paths(keys)
     else:
-        found = {k: int(k) for k in keys if k.isdigit() and 1 <= int(k) <= studio.catalogue.n}
+        found = {k: int(k) for k in keys if k.isdecimal() and 1 <= int(k) <= studio.catalogue.n}
     for line, key in zip(lines, keys, strict=True):
         if key not in found:
             raise UserError(

@@ -264,4 +264,9 @@ def _left_out(job: Job, known: NDArray[np.int64]) -> list[str]:
     if not names:
         return []
     shown = ", ".join(names[:5]) + (" and more" if len(names) > 5 else "")
-    return [f"{len(names)} categories with too few images were left out: {shown}."]
+    left = (
+        "category with too few images was"
+        if len(names) == 1
+        else "categories with too few images were"
+    )
+    return [f"{len(names):,} {left} left out: {shown}."]

@@ -23,6 +23,7 @@ from fgvc_studio.services.browsing import Filter, Order, apply
 from fgvc_studio.services.studio import Studio
 
 PROJECT = "Sample moths.fgvc"
+_MOST_WORKERS = 4
 SURE = 0.4
 """Share of the neighbours' vote from which the simulated expert looks at a suggestion."""
 
@@ -64,7 +65,8 @@ def make_project(folder: Path, images: int = 600) -> Generator[Progress, None, P
                 return project
     photos = folder / "photos"
     if not (photos / "labels.csv").is_file():
-        yield from dataset.generate(photos, images=images, seed=0)
+        workers = min(_MOST_WORKERS, os.cpu_count() or 1)
+        yield from dataset.generate(photos, images=images, seed=0, workers=workers)
     studio = Studio.open(project) if project.exists() else Studio.create(project)
     with studio:
         yield from import_photos(studio, photos)

@@ -231,6 +231,11 @@ class Exploring:
         engine = self._studio.embedding.engine_of(opened.info.name)
         transform = engine.backbone.transform
         image = self._picture(item_id)
+        if box.x >= image.width or box.y >= image.height:
+            raise UserError(
+                "The box lies outside the picture.",
+                f"The picture is {image.width:,} x {image.height:,} pixels.",
+            )
         vector = regions.region_vector(image, box, engine.runtime, transform)
         shape = engine.backbone.feature_shape[1:]
         window = regions.window_of(box, shape, transform, image.size)

@@ -82,7 +82,7 @@ class Prototypes:
                 PrototypeModel(
                     run.id, run.created, len(opened.bundle.category_ids), opened.bundle.count,
                     opened.prepared, float(accuracy), str(made.get("from", "")),
-                    str(made.get("by", "train")),
+                    str(made.get("by", "train")), prototypes_table.measured(opened),
                 )
             )  # fmt: skip
         return found

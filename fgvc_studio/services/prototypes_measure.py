@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fgvc_studio.analysis import localisation, prototype_metrics
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.records import Progress, Split
+from fgvc_studio.services import prototypes_object
 from fgvc_studio.services.prototypes_cache import Activations
 from fgvc_studio.services.prototypes_open import Frame, Opened
 from fgvc_studio.services.prototypes_truth import Truths, coverage, points_of, truth_stamp
@@ -23,11 +24,9 @@ if TYPE_CHECKING:
     from fgvc_studio.methods.st_protopnet.bundle import Bundle
 
 FILE = "measures.npz"
-FORMAT = 3
-"""Changes when the measures mean something else."""
+FORMAT = 4
+"""Changes when the measures mean something else; earlier ones are not read."""
 TOP = 10
-POOL = 400
-"""Images that the object's axis is fitted to."""
 BOX = 72 / 224
 """Side of the box around a peak in which a key point counts as hit, in parts of the input."""
 DETAIL = 8
@@ -86,9 +85,11 @@ def stamp(opened: Opened, found: Activations) -> str:
 
 
 def load(opened: Opened) -> Measures | None:
-    """The last measures of a run, fresh or not; None when there are none."""
+    """The last measures of a run, fresh or not; None when there are none of this `FORMAT`."""
     try:
         with np.load(opened.folder / "activations" / FILE, allow_pickle=False) as kept:
+            if int(kept["format"]) != FORMAT:
+                return None
             values: dict[str, Any] = {f.name: kept[f.name] for f in fields(Measures)}
     except (OSError, ValueError, KeyError):
         return None
@@ -124,7 +125,8 @@ def measure(opened: Opened) -> Generator[Progress, None, Measures]:
         np.array(not work.known),
     )
     buffer = io.BytesIO()
-    np.savez(buffer, **{f.name: getattr(made, f.name) for f in fields(Measures)})
+    values = {f.name: getattr(made, f.name) for f in fields(Measures)}
+    np.savez(buffer, format=np.array(FORMAT), **values)
     try:
         write_atomic(opened.folder / "activations" / FILE, buffer.getvalue())
     except OSError as error:
@@ -237,18 +239,15 @@ class _Work:
         readable = set(self.found.rows.tolist())
         rows = sorted(row for row in wanted if row in readable)
         self.known = any(row + 1 in self.truths for row in rows)
-        axis = None if self.known else self._axis()
+        guessed: dict[int, NDArray[np.int8]] = {}
+        if not self.known:
+            guessed = yield from prototypes_object.inside(self.opened, np.array(rows, np.int64))
         frames = self.opened.frames([row + 1 for row in rows])
         for done, (row, frame) in enumerate(zip(rows, frames, strict=True)):
             if done % _REPORT_EVERY == 0:
                 yield Progress(done, len(rows), "Looking at the best patches")
-            self._see(row, frame, wanted[row], axis)
+            self._see(row, frame, wanted[row], guessed.get(row))
         self._boxes_of_unseen()
-
-    def _axis(self) -> prototype_metrics.ObjectAxis:
-        rows = self.found.rows
-        some = np.sort(np.random.default_rng(0).permutation(rows)[:POOL])
-        return prototype_metrics.object_axis(self._cells(some))
 
     def _cells(self, rows: Ints) -> NDArray[np.float32]:
         """Unit maps of both branches one behind the other, (n, 2D, H, W)."""
@@ -263,14 +262,15 @@ class _Work:
         row: int,
         frame: Frame,
         wanted: list[tuple[int, bool]],
-        axis: prototype_metrics.ObjectAxis | None,
+        guess: NDArray[np.int8] | None,
     ) -> None:
         cells = self._cells(np.array([row]))[0]
         known = self.truths.of(row + 1)
-        if axis is not None:
-            inside: Floats | None = axis.inside(cells)
-        else:
-            inside = coverage(known, frame, cells.shape[1:]) if known is not None else None
+        inside: Floats | None = None
+        if guess is not None:
+            inside = resized(guess, cells.shape[1:])
+        elif known is not None:
+            inside = coverage(known, frame, cells.shape[1:])
         points = points_of(known, frame, self.truths.names) if known is not None else None
         d, half = self.bundle.dim, self.bundle.count // 2
         for j, is_source in wanted:
@@ -319,6 +319,16 @@ class _Work:
         return np.array(
             [np.mean(np.array(h), axis=0).max() if len(h) else np.nan for h in self._hits]
         )
+
+
+def resized(cells: NDArray[np.int8], grid: tuple[int, ...]) -> Floats:
+    """Cells (h, w) on another grid, the nearest one each."""
+    rows, columns = (
+        np.minimum((np.arange(n) + 0.5) * m / n, m - 1).astype(np.int64)
+        for n, m in zip(grid, cells.shape, strict=True)
+    )
+    found: Floats = cells[np.ix_(rows, columns)].astype(np.float64)
+    return found
 
 
 def extent(map_: NDArray[np.floating]) -> tuple[float, float, float, float]:

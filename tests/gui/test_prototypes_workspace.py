@@ -142,6 +142,26 @@ def test_the_button_trains_and_the_gallery_fills(qtbot, window, tmp_path, monkey
     assert not page.progress.banner.isVisible()
 
 
+def of_an_earlier_version(project):
+    (path,) = project.glob("runs/*/activations/measures.npz")
+    with np.load(path) as kept:
+        values = {name: kept[name] for name in kept.files if name != "format"}
+    np.savez(path, **values)
+    return project
+
+
+def test_suspicions_of_an_earlier_version_are_not_shown(qtbot, window, project):
+    page = opened(qtbot, window, of_an_earlier_version(project), read_only=True)
+    assert page.progress.banner.isVisible() and "earlier version" in page.progress.text.text()
+    assert np.isnan(page.state.book.suspicion).all()
+
+
+def test_suspicions_of_an_earlier_version_are_worked_out_again(qtbot, window, project):
+    page = opened(qtbot, window, of_an_earlier_version(project))
+    qtbot.waitUntil(lambda: not np.isnan(page.state.book.suspicion).any(), timeout=SOON)
+    qtbot.waitUntil(lambda: not page.progress.banner.isVisible(), timeout=SOON)
+
+
 # ---- the gallery -------------------------------------------------------------------------------
 def test_the_gallery_sorts_and_filters(qtbot, window, page):
     suspicion = [page.state.book.suspicion[i] for i in page.state.ids]

@@ -309,6 +309,12 @@ def test_status_line_words(qtbot):
     assert line.label.text() == ""
 
 
+def test_sureness_claims_no_more_than_was_measured():
+    assert [words.sureness(p) for p in (0.0, 0.049, 0.05, 0.834)] == [
+        "< 0.05", "< 0.05", "0.05", "0.83",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("part", "whole", "text"),
     [(0, 0, "0 %"), (1, 10_000, "0.1 %"), (812, 51_230, "1.6 %"), (999, 1000, "99 %"),

@@ -204,7 +204,9 @@ def test_a_run_is_followed_kept_and_compared(window, train, qtbot):
     assert not browse.inspector.pane.attention.isHidden()
     idle(qtbot, window)  # the map of the new space was drawn
     assert studio.exploring.load_map(run_id) is not None
-    browse.map.bar.space_chosen.emit("random-test_resnet")
+    menu = window.status.space.menu()
+    assert [a.text() for a in menu.actions() if a.isChecked()] == [run_id]
+    next(a for a in menu.actions() if a.text() == "random-test_resnet").trigger()
     qtbot.waitUntil(lambda: browse.maps.space == "random-test_resnet", timeout=LONG)
 
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from fgvc_studio.gui import theme
+from fgvc_studio.gui import theme, words
 from fgvc_studio.gui.models.inspector_data import Suggestion
 from fgvc_studio.gui.widgets.category_swatch import swatch
 from fgvc_studio.gui.widgets.thumbnails import Thumbnails
@@ -63,7 +63,7 @@ class _SuggestionRow(QPushButton):
         self.suggestion = suggestion
         self._place = place
         self.setFixedHeight(_ROW)
-        self.setAccessibleName(f"{place}. {suggestion.name}, {suggestion.score:.2f}")
+        self.setAccessibleName(f"{place}. {suggestion.name}, {words.sureness(suggestion.score)}")
         self.setToolTip(suggestion.name)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -78,11 +78,11 @@ class _SuggestionRow(QPushButton):
         text = rect.adjusted(8, 0, -8, -4)
         p.setPen(QColor(t.muted))
         p.drawText(text, Qt.AlignmentFlag.AlignVCenter, str(self._place))
-        score = f"{s.score:.2f}"
+        score = words.sureness(s.score)
         p.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, score)
         mark = swatch(s.colour, 10, self.devicePixelRatioF())
         p.drawPixmap(text.x() + 16, text.center().y() - 4, mark)
-        text.adjust(34, 0, -40, 0)
+        text.adjust(34, 0, -p.fontMetrics().horizontalAdvance(score) - 10, 0)
         p.setPen(QColor(t.text))
         name = p.fontMetrics().elidedText(s.name, Qt.TextElideMode.ElideRight, text.width())
         p.drawText(text, Qt.AlignmentFlag.AlignVCenter, name)

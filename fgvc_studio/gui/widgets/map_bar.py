@@ -186,6 +186,10 @@ class MapBar(QWidget):
         self.space.setVisible(len(names) > 1)
         self._show_or_hide()
 
+    def offered(self) -> QMenu | None:
+        """The menu of spaces; None where there is no choice."""
+        return self._spaces if len(self._spaces.actions()) > 1 else None
+
     def _colour_by_changed(self, index: int) -> None:
         if index >= 0:
             self.colour_by_chosen.emit(str(self.colour_by.itemData(index)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+from PySide6.QtWidgets import QLabel, QMenu, QStatusBar, QToolButton, QWidget
 
 from fgvc_studio.gui import words
 
@@ -41,7 +41,9 @@ class StatusLine(QStatusBar):
         self.setSizeGripEnabled(False)
         self.setAccessibleName(self.tr("Status"))
         self.label = QLabel()
-        self.space = QLabel()
+        self.space = QToolButton()
+        self.space.setToolTip(self.tr("Space: map, search and suggestions use it"))
+        self.space.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.addWidget(self.label, 1)
         self.addPermanentWidget(self.space)
         self.setContentsMargins(8, 0, 8, 0)
@@ -78,3 +80,7 @@ class StatusLine(QStatusBar):
             if status.space
             else self.tr("no space yet")
         )
+
+    def offer_spaces(self, menu: QMenu | None) -> None:
+        """Let another space be chosen where the present one is named."""
+        self.space.setMenu(menu)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.gui.action_set import ActionSet
@@ -75,6 +75,10 @@ class Workspace(QWidget):
     def space_name(self) -> str:
         """The embedding space in use, for the status line."""
         return ""
+
+    def space_menu(self) -> QMenu | None:
+        """The spaces to choose from, where there is a choice."""
+        return None
 
     def shown_count(self) -> int | None:
         """How many items pass the filter, for the status line; None where that means nothing."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QSplitter, QVBoxLayout, QWidget
 
 from fgvc_studio.domain.events import ItemsAdded, OpChanges
 from fgvc_studio.domain.records import Mark
@@ -63,11 +64,8 @@ class BrowseWorkspace(Workspace):
         self.grid.set_badges(lambda ids: badges(studio.catalogue, ids))
         self.inspector = BrowseInspector(context, self.thumbnails, self)
         self.why = BrowseWhy(context, self.inspector, self)
-        self.map = MapCanvas(
-            context.selection,
-            lambda item: self.thumbnails.pixmap(item, 128),
-            self.inspector.caption,
-        )
+        tile = partial(self.thumbnails.pixmap, size=_TILE)
+        self.map = MapCanvas(context.selection, tile, self.inspector.caption)
         self.maps = BrowseMap(context, self.map, self)
         self.focus = BrowseFocus(context, self.map, self.maps, self.views, self.control)
         self.categories = BrowseCategories(context, self.views, self.control, self)
@@ -92,6 +90,10 @@ class BrowseWorkspace(Workspace):
     def space_name(self) -> str:
         """The space in use."""
         return self.maps.space
+
+    def space_menu(self) -> QMenu | None:
+        """That of the map's bar."""
+        return self.map.bar.offered()
 
     def shown_count(self) -> int | None:
         """How many items pass the filter."""

@@ -123,9 +123,19 @@ class BrowseInspector(QObject):
         self._context.tasks.submit(
             "inspector attention",
             read,
-            lambda answer: self.pane.set_attention(item, answer[1], answer[0].box),
+            self._show_attention,
             self._context.show_fault,
         )
+
+    def _show_attention(self, answer: tuple[Attention, QImage]) -> None:
+        found, heat = answer
+        self.pane.set_attention(found.item_id, heat, found.box)
+        if found.even:
+            self._context.toasts.show_message(
+                self.tr("The model of {space} looked at all of this photo alike.").format(
+                    space=found.space
+                )
+            )
 
     def _read(self, item: int, _ticket: Ticket) -> tuple[InspectorData, Loader]:
         studio = self._context.studio

@@ -37,7 +37,7 @@ class PrototypeProgress(QObject):
         self.banner = QFrame()
         self.banner.setObjectName("banner")
         self.text = QLabel()
-        self.go_on = QPushButton(self.tr("Compare them"))
+        self.go_on = QPushButton()
         self.go_on.clicked.connect(lambda: acts.prepare())
         row = QHBoxLayout(self.banner)
         row.setContentsMargins(12, 5, 12, 5)
@@ -51,11 +51,11 @@ class PrototypeProgress(QObject):
         self.show_needs()
 
     def prepare_if_needed(self) -> None:
-        """Compare the photos that were not compared yet, unless that was stopped before."""
+        """Compare and measure what was not yet, unless that was stopped before."""
         model = self._state.model
         key = f"prepare {self._state.run}"
         tried = any(job.key == key and job.state.ended for job in self._context.jobs.jobs)
-        if model is not None and not model.prepared and not tried:
+        if model is not None and not (model.prepared and model.measured) and not tried:
             self._acts.prepare()
 
     def show_needs(self) -> None:
@@ -94,13 +94,22 @@ class PrototypeProgress(QObject):
 
     def _show_banner(self, job: Job | None = None) -> None:
         model = self._state.model
-        waiting = model is not None and not model.prepared
+        waiting = model is not None and not (model.prepared and model.measured)
         self.banner.setVisible(waiting)
         if not waiting:
             return
         self.go_on.setVisible(job is None and not self._context.studio.store.read_only)
         if job is None:
-            self.text.setText(self.tr("Not all photos are compared with the prototypes yet."))
+            again = model is not None and model.prepared
+            self.go_on.setText(self.tr("Prepare again") if again else self.tr("Compare them"))
+            self.text.setText(
+                self.tr(
+                    "How suspicious these prototypes are was worked out by an earlier version "
+                    "and is not shown any more."
+                )
+                if again
+                else self.tr("Not all photos are compared with the prototypes yet.")
+            )
             return
         done = f" {100 * job.fraction:.0f} %" if job.fraction is not None else ""
         self.text.setText(

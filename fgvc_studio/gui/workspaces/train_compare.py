@@ -204,6 +204,8 @@ class TrainNeighbours(QWidget):
     def _heat_came(self, found: Attention) -> None:
         if found.item_id == self._item and self.attention.isChecked():
             self.image.set_heat(heat_image(found.values, dark=theme.current().dark), found.box)
+            if found.even:
+                self.told.setText(self.tr("The model looked at all of this photo alike."))
 
     def _failed(self, error: UserError) -> None:
         self.told.setText(str(error))

@@ -9,6 +9,10 @@ from fgvc_studio.methods.config import param
 PRESETS = ("quick", "full")
 HEAD_EPOCHS = 3
 """Of the quick preset where only the head trains: more brought nothing from its start values."""
+TAIL_EPOCHS = 5
+TAIL_ITEMS = (1_000, 4_000)
+"""Between so many items the quick preset trains the last stage too. Fewer give too few steps to
+learn from; more take longer than a break on two cores (a tenth of a second each and epoch)."""
 SHORT_RUN = 5000
 """Steps below which the teacher follows faster."""
 
@@ -23,7 +27,7 @@ class CmdConfig:
         choices=("head", "last-stage", "all"),
         basic=True,
     )
-    epochs: int = param(20, "Passes over the items.", low=1, high=10_000, basic=True)
+    epochs: int = param(TAIL_EPOCHS, "Passes over the items.", low=1, high=10_000, basic=True)
     batch: int = param(32, "Items per step and process.", low=1, high=4096)
     lr: float = param(1e-3, "Peak learning rate of heads, pool and adapter.", low=0, high=1)
     lr_tail: float = param(1e-4, "Peak learning rate of the backbone's part.", low=0, high=1)
@@ -102,7 +106,7 @@ def preset(name: str, items: int, train: str | None = None) -> CmdConfig:
     name : str
         ``quick`` (two cores) or ``full`` (GPU).
     items : int
-        Not used: on two cores the head is what there is time for.
+        How many take part: decides whether ``quick`` trains the last stage or the head.
     train : str, optional
         Overrides what the preset trains; batch and views follow.
     """
@@ -126,9 +130,10 @@ def preset(name: str, items: int, train: str | None = None) -> CmdConfig:
             drop_path=0.1,
             whiten=0,
         )
-    train = train or "head"
+    fewest, most = TAIL_ITEMS
+    train = train or ("last-stage" if fewest <= items <= most else "head")
     if train == "head":
         return CmdConfig(train=train, batch=64, epochs=HEAD_EPOCHS)
     if train == "all":
-        return CmdConfig(train=train, global_views=2, token_dropout=0.0)
+        return CmdConfig(train=train, epochs=20, global_views=2, token_dropout=0.0)
     return CmdConfig(train=train)

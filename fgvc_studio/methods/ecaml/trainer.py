@@ -239,8 +239,6 @@ class EcamlTrainer:
             total=per_look * config.looks,
             alike=others,
         )
-        if phase.hides:
-            first = self.learner.embed(self.features.clean(hidden))
         self.loop = Loop(
             self.learner,
             sampler,
@@ -256,8 +254,6 @@ class EcamlTrainer:
             yield report
             if self._enough and self.learner.best:
                 break
-        if phase.hides:
-            self.results[phase.name] = {"start": first}
 
     def _conclude(self, phase: plan.Phase) -> None:
         """Keep what a training gave: the best weights, their score and hidden embeddings."""

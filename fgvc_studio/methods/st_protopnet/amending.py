@@ -91,9 +91,14 @@ class Amender:
         self.cache.flush()
 
     def refit(self, off: Off) -> Iterator[Progress]:
-        """Train the last layers; what is off stays off while they learn, and its weights stay."""
+        """Train the last layers; what is off stays off while they learn, and its weights stay.
+
+        Before, the prototypes that a category has left take over the weight of those switched
+        off: else it would be behind all others, further than these few steps can mend.
+        """
         finisher = self._finisher(None)
         finisher.take(list(self.model.table))
+        take_over(self.net, off)
         yield from self._last(finisher, off)
 
     def reproject(self, audit: Audit, off: Off) -> Iterator[Progress]:
@@ -178,6 +183,21 @@ class Amender:
 
     def _feed(self) -> Feed:
         return Feed(self.cache, None, self.device)
+
+
+@torch.no_grad()
+def take_over(net: StProtoNet, off: Off) -> None:
+    """Scale each class's own weights that stay on so that its sum over both branches stays."""
+    k = net.shape.per_class
+    for c in range(net.shape.classes):
+        own = slice(c * k, (c + 1) * k)
+        gone = {name: [p for p in off.get(name, ()) if p // k == c] for name in BRANCHES}
+        whole = sum(float(net.branch(name).last[c, own].sum()) for name in BRANCHES)
+        lost = sum(float(net.branch(name).last[c, gone[name]].sum()) for name in BRANCHES)
+        if lost > 0 and whole - lost > 0:
+            for name in BRANCHES:
+                stay = [p for p in range(own.start, own.stop) if p not in gone[name]]
+                net.branch(name).last[c, stay] *= whole / (whole - lost)
 
 
 def switch(net: StProtoNet, off: Off, *, on: bool) -> None:

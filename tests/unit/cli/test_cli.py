@@ -187,3 +187,56 @@ def test_ctrl_c_exits_with_130_and_keeps_what_was_imported(tmp_path):
     )  # fmt: skip
     answer = json.loads(done.stdout.strip().splitlines()[-1])["result"]
     assert answer["images"] + answer["unchanged"] == 400
+
+
+@pytest.fixture(scope="module")
+def small(photos, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("small") / "p.fgvc"
+    assert main(["new", str(folder), "--quiet"]) == 0
+    assert main(["add", str(folder), str(photos), "--quiet"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (("label",), 2, "Say what to label"),
+        (("label", "--category", "red", "--from", "x.csv"), 2, "Say what to label"),
+        (("label", "--category", "red", "999"), 1, "Item 999 is not in this project"),
+        (("label", "--category", "red", "²"), 1, "²"),
+        (("similar",), 2, "Say what to compare with"),
+    ],
+)
+def test_what_is_misused_differs_from_what_can_be_mended(capsys, small, words, code, text):
+    found, answer = call(capsys, words[0], small, *words[1:])
+    assert found == code and not answer["ok"]
+    assert text in answer["error"] and answer["remedy"]
+
+
+def test_a_project_may_come_before_the_verb(capsys, small):
+    assert ok(capsys, "categories", small, "list") == ok(capsys, "categories", "list", small)
+    assert ok(capsys, "categories", small) == ok(capsys, "categories", "list", small)
+
+
+def test_who_needs_a_name(capsys, small):
+    code, answer = call(capsys, "label", small, "1", "--category", "red", "--who", "")
+    assert code == 2 and "--who" in answer["error"]
+
+
+def test_without_a_display_the_window_says_so():
+    bare = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    bare.pop("QT_QPA_PLATFORM", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "fgvc_studio"], cwd=ROOT, env=bare, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    if sys.platform == "linux":
+        assert done.returncode == 1 and "no display" in done.stderr
+
+
+def test_a_closed_pipe_is_no_fault(small):
+    line = f"{sys.executable} -m fgvc_studio history {small} --json | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0 and "Traceback" not in done.stderr

@@ -88,6 +88,6 @@ def test_queues_and_suggested_labels(call, project):
 
 def test_mistakes_are_told(call, project):
     assert "no verdict" in call("prototypes", project, "verdict", "bad", 1, code=1)["error"]
-    assert "cannot 'dance'" in call("prototypes", project, "dance", code=1)["error"]
+    assert "cannot 'dance'" in call("prototypes", project, "dance", code=2)["error"]
     assert "no prototype" in call("prototypes", project, "forbid", "x", code=1)["error"]
-    assert "no queue" in call("queue", project, "long", code=1)["error"]
+    assert "no queue" in call("queue", project, "long", code=2)["error"]

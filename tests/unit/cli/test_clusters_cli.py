@@ -102,7 +102,7 @@ def test_an_audit_of_a_category(project, capsys):
     )
     assert again["error_at_most"] == pytest.approx(0.582, abs=1e-3)
     code, _ = call(capsys, "clusters", "audit", folder)
-    assert code == 1
+    assert code == 2
 
 
 def test_placing_what_is_left(project, capsys):

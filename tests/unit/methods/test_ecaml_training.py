@@ -73,6 +73,20 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
             assert torch.equal(whole.results[name]["vectors"], second.results[name]["vectors"])
 
 
+@pytest.mark.parametrize("step", [1, 6, 9])
+def test_a_run_ended_early_tells_what_there_is(step, backbone, labelled, runtime, tmp_path, cache):
+    """Also in the second training, whose half is nothing to compare with."""
+    made = trainer(TINY, backbone, labelled, tmp_path / "run", cache, runtime)
+    list(made.prepare())
+    for report in made.steps():
+        if report.step == step:
+            made.enough()
+    assert made.finish().dim == made.dim
+    told = made.findings()
+    assert "map@r - lda" in told.difference
+    assert ("map@r - plain" in told.difference) is (step == 9)
+
+
 def test_a_run_tells_what_hidden_categories_say(backbone, labelled, runtime, tmp_path, cache):
     made = trainer(TINY, backbone, labelled, tmp_path / "run", cache, runtime)
     assert made.left_out.tolist() == [12]
@@ -122,11 +136,12 @@ def test_the_last_stage_starts_at_the_discriminants_too(
     vectors = []
     for train in ("head", "last-stage"):
         config = dataclasses.replace(
-            TINY, train=train, compare=False, refit=False, steps=1, neighbours=0, keep=0.0
-        )
+            TINY, train=train, compare=False, refit=False, steps=1, neighbours=0, keep=0.0,
+            lr_head=0.0, lr_trunk=0.0,
+        )  # fmt: skip
         made = trainer(config, backbone, labelled, tmp_path / train, cache, runtime)
         run(made)
-        vectors.append(made.results[plan.TRAINED]["start"])
+        vectors.append(made.results[plan.TRAINED]["vectors"])
     first, second = (v @ v.T for v in vectors)
     torch.testing.assert_close(first, second, atol=0.02, rtol=0)
 

@@ -43,7 +43,11 @@ def test_presets_follow_the_number_of_items():
     quick = preset("quick", 100)
     assert (quick.train, quick.batch, quick.whiten) == ("head", 64, 128)
     assert preset("full", 100).whiten == 0
-    assert preset("quick", 6000, "last-stage").batch == 32
+    assert [preset("quick", n).train for n in (999, 1000, 4000, 4001)] == [
+        "head", "last-stage", "last-stage", "head",
+    ]  # fmt: skip
+    some = preset("quick", 6000, "last-stage")
+    assert (some.batch, some.epochs) == (32, 5)
     full = preset("full", 100)
     assert (full.train, full.outputs, full.epochs) == ("all", 8192, 100)
 

@@ -93,6 +93,9 @@ def test_attention_lies_over_what_the_model_saw(studio):
     assert found.box.y + found.box.height <= 48 + 1e-6
     with pytest.raises(UserError, match="does not tell"):
         attending.of_item(studio, base(studio), 1)
+    nothing = dataclasses.replace(found, values=np.full_like(found.values, 0.02))
+    shown = dataclasses.replace(found, values=np.eye(*found.values.shape, dtype=np.float32))
+    assert nothing.even and not shown.even
 
 
 def test_a_region_finds_items_in_a_trained_space(studio):

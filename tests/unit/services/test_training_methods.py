@@ -55,6 +55,13 @@ def test_ecaml_makes_a_space_and_tells_what_hidden_categories_say(many):
     assert card.metrics["knn10_weighted"]["n"] == 13
     assert any("hidden" in note for note in card.notes)
     assert reports[0].detail["categories_hidden"] == 3
+    # made from the vectors of the untouched backbone, it is what the pictures give
+    space = many.exploring.space(result.space)
+    ids = space.item_ids[::5]
+    paths = many.store.images.paths_of_items(ids)
+    seen = many.embedding.engine_of(result.space).embed(paths, [None] * len(ids))
+    vectors = np.concatenate([made for _, made, _ in seen])
+    np.testing.assert_allclose(space.vectors[space.rows_of(ids)], vectors, atol=1e-5)
 
 
 def test_the_split_test_teaches_nothing_unless_chosen(few):
