@@ -4,13 +4,13 @@ Run: ``QT_QPA_PLATFORM=offscreen python benchmarks/train_gui_bench.py [--seconds
 three and a half minutes on two quiet cores.
 
 A project of 1,200 items (256 distinct pictures) is made once and kept in the temporary folder. CMD
-and then ECAML, quick presets, are started in the Train page with the threads that Settings
-recommends (all cores but one), on some of the items so that their views are soon there. Once the
-first steps are done, a precise timer of 16 ms notes how late each tick is: half of the time with
-the curves and the live map in front, half of it in Browse, where 1,000 items are named every few
-seconds. The same timer before the trainings is the baseline. Beside the wall times stands what does
-not depend on other work on the machine: the greatest processor time of the GUI thread in one turn
-of its event loop.
+(head, then last stage) and ECAML, quick presets, are started in the Train page with the threads
+that Settings recommends (all cores but one), on some of the items so that their views are soon
+there. Once the first steps are done, a precise timer of 16 ms notes how late each tick is: half of
+the time with the curves and the live map in front, half of it in Browse, where 1,000 items are
+named every few seconds. The same timer before the trainings is the baseline. Beside the wall times
+stands what does not depend on other work on the machine: the greatest processor time of the GUI
+thread in one turn of its event loop.
 """
 
 # ruff: noqa: E402  (the environment is set before the libraries are loaded)
@@ -50,10 +50,11 @@ PATIENCE_S = 1800
 SPACE = "lite0"
 UNLABELLED, CATEGORIES, EACH = 128, 24, 3
 METHODS = {
-    "cmd": {"epochs": 10_000},
-    "ecaml": {"steps": 500_000, "compare": False},
+    "cmd": ("cmd", "head", {"epochs": 10_000}),
+    "cmd-last-stage": ("cmd", "last-stage", {"epochs": 10_000}),
+    "ecaml": ("ecaml", "head", {"steps": 500_000, "compare": False}),
 }
-"""Long enough to be at work until they are stopped."""
+"""Method, what is trained, and settings: long enough to be at work until they are stopped."""
 
 
 class Clock(QObject):
@@ -152,7 +153,7 @@ def name_items(browse, category: int, n: int) -> float:
     return (time.perf_counter() - begun) * 1e3
 
 
-def measure(path: Path, seconds: float) -> list[Row]:
+def measure(path: Path, seconds: float, methods: list[str]) -> list[Row]:
     app = make_application()
     pulse = QTimer(interval=50)  # so that waiting goes on without events
     pulse.start()
@@ -179,7 +180,7 @@ def measure(path: Path, seconds: float) -> list[Row]:
     rest(min(10.0, seconds / 4))
     idle.stop()
     rows = []
-    for method in METHODS:
+    for method in methods:
         pulse.start()
         rows += _while_training(app, window, method, seconds, pulse, idle)
     window.close()
@@ -196,9 +197,8 @@ def _while_training(app, window, method, seconds, pulse, idle) -> list[Row]:
     studio = window.session.studio
     window.go("go.train")
     items = some_items(studio, method == "ecaml")
-    train.start(
-        Request(method, "quick", "head", ("train", "val"), SPACE, 0, METHODS[method], items)
-    )
+    name, part, settings = METHODS[method]
+    train.start(Request(name, "quick", part, ("train", "val"), SPACE, 0, settings, items))
     until(app, lambda: window.jobs.running is not None, "the job")
     control = train.control
     job = window.jobs.running
@@ -266,8 +266,9 @@ def main() -> None:
     parser = common.arguments(__doc__, project=False)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--items", type=int, default=1200)
+    parser.add_argument("--only", nargs="+", choices=METHODS, default=list(METHODS))
     args = parser.parse_args()
-    common.show(measure(project(args.items), args.seconds), args)
+    common.show(measure(project(args.items), args.seconds, args.only), args)
 
 
 if __name__ == "__main__":
