@@ -138,11 +138,11 @@ def test_the_form_follows_the_preset_and_says_what_is_wrong(train, qtbot):
     assert "from 1" in form.fault
     qtbot.waitUntil(lambda: "from 1" in train.setup.outlook.wrong.text(), timeout=LONG)
     assert not train.setup.outlook.start.isEnabled()
-    form.set_value("epochs", "5")
+    form.set_value("epochs", "7")
     assert not form.fault
-    assert train.setup.request().settings["epochs"] == "5"
+    assert train.setup.request().settings["epochs"] == "7"
     form.forget()
-    assert not form.settings() and form.value("epochs") == "20"
+    assert not form.settings() and form.value("epochs") == "5"
 
 
 def test_the_dial_sets_the_confusion(train):
