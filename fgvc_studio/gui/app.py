@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QThread, QTimer, QTranslator
+from PySide6.QtCore import QLibraryInfo, QLocale, Qt, QThread, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from fgvc_studio import __version__
@@ -59,6 +59,9 @@ def make_application() -> QApplication:
     """The application object with names, font, theme and language."""
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    # X11 would drop all but the last of the moves that wait: a lasso drawn while the window is
+    # busy would lose its corners.
+    app.setAttribute(Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents, False)
     app.setOrganizationName(preferences.ORGANISATION)
     app.setApplicationName("FGVC Studio")
     app.setApplicationVersion(__version__)

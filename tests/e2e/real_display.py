@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import pytest
+from PySide6.QtGui import QImage
 from window_driver import child_environment
 
 PATIENCE = 90.0
@@ -124,6 +127,14 @@ class Screen:
                 words += ["mousemove", *map(round, a + (b - a) * share), "sleep", "0.05"]
         self.do(*words, "mouseup", 1)
 
+    def save(self) -> None:
+        """Leave a picture of the screen for whoever has to find out what went wrong."""
+        file = self._file.with_name("screen.png")
+        colours = np.ascontiguousarray(self.picture()[..., ::-1])
+        height, width = colours.shape[:2]
+        QImage(colours.data, width, height, 3 * width, QImage.Format.Format_RGB888).save(str(file))
+        sys.stderr.write(f"The screen at that moment: {file}\n")
+
     def close(self) -> None:
         """End the server."""
         self._process.terminate()
@@ -147,6 +158,7 @@ class Program:
 
     def __init__(self, screen: Screen, project: Path, home: Path) -> None:
         self.home = home
+        self._screen = screen
         home.mkdir()
         self._errors = (home.parent / "errors.txt").open("w+")
         environment = child_environment(
@@ -164,6 +176,15 @@ class Program:
     def wait(self, seconds: float = PATIENCE) -> int:
         """The exit code."""
         return self._process.wait(seconds)
+
+    @contextmanager
+    def held_up(self) -> Iterator[None]:
+        """The program gets no time meanwhile, as on a busy machine; it catches up afterwards."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     @property
     def running(self) -> bool:
@@ -185,6 +206,8 @@ class Program:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None:
+            self._screen.save()
         if self.running:
             self._process.kill()
             self._process.wait(20)

@@ -106,7 +106,8 @@ def test_a_person_names_photos_with_mouse_and_keys(qtbot, project, tmp_path):
         free = np.array([[3, 3]])
         screen.click(*twin.on_screen(surface, free)[0])
         screen.keys("o")
-        screen.drag(twin.on_screen(surface, path))
+        with program.held_up():
+            screen.drag(twin.on_screen(surface, path))
         screen.keys("1")
         screen.window("Many items at once")
         screen.keys("Return")

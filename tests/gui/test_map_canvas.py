@@ -92,7 +92,7 @@ def test_box_adds_removes_and_obeys_the_filter(scene, qtbot):
     canvas.set_visible(ids[ids <= 100])
     canvas.grab()
     _drag(qtbot, canvas.surface, whole, release=False)
-    assert "100" in canvas.surface.note and "filter" in canvas.surface.note
+    qtbot.waitUntil(lambda: "100" in canvas.surface.note and "filter" in canvas.surface.note)
     qtbot.mouseRelease(canvas.surface, Qt.MouseButton.LeftButton, pos=QPoint(w - 2, h - 2))
     np.testing.assert_array_equal(selection.ids, np.arange(1, 101))
     canvas.set_visible(ids[(ids > 100) & (ids <= 150)])

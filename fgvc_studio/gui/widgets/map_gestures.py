@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QWheelEvent
 
 from fgvc_studio.gui.selection import Selection
@@ -52,6 +52,8 @@ class Gestures(QObject):
         self._card = card
         self._space = False
         self.tool = Tool.SELECT
+        self._count_soon = QTimer(self, interval=0, singleShot=True)
+        self._count_soon.timeout.connect(self._count)
         bar.tool_chosen.connect(self.set_tool)
         bar.fit_clicked.connect(self.fit)
         surface.installEventFilter(self)
@@ -109,7 +111,7 @@ class Gestures(QObject):
         modifiers = event.modifiers()
         if kind is Tool.SELECT and modifiers & Qt.KeyboardModifier.ShiftModifier:
             kind = Tool.BOX
-        surface.drag = Drag(kind, at, at, combine_of(modifiers))
+        surface.drag, surface.note = Drag(kind, at, at, combine_of(modifiers)), ""
         self._hover(0, at)
         return True
 
@@ -125,14 +127,19 @@ class Gestures(QObject):
             return True
         if drag.area:
             drag.combine = combine_of(event.modifiers())
-            drag.count = len(surface.inside(drag))
-            surface.note = self._count_text(drag)
-            surface.update()
+            self._count_soon.start()  # once for all moves that wait
         else:
             surface.setCursor(Qt.CursorShape.ClosedHandCursor)
             surface.state.pan(at.x() - before.x(), at.y() - before.y())
             surface.moved()
         return True
+
+    def _count(self) -> None:
+        surface = self._surface
+        if (drag := surface.drag) is not None:
+            drag.count = len(surface.inside(drag))
+            surface.note = self._count_text(drag)
+            surface.update()
 
     def _count_text(self, drag: Drag) -> str:
         points = self._surface.points
@@ -153,6 +160,7 @@ class Gestures(QObject):
             return False
         surface.setCursor(_CURSORS[Tool.PAN if self._space else self.tool])
         surface.update()
+        drag.extend(event.position())
         if drag.moved and drag.area and surface.points is not None:
             drag.combine = combine_of(event.modifiers())
             self._take(surface.points.ids_at(surface.inside(drag)), drag.combine)
