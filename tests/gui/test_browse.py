@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QInputDialog, QMessageBox
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import QApplication, QInputDialog, QMessageBox
 
 from fgvc_studio.domain.embeddings import Neighbours
 from fgvc_studio.domain.errors import ProjectLockedError
@@ -87,6 +87,31 @@ def test_opens_with_everything_in_place_and_fits(window, browse):
     assert (window.width(), window.height()) == (1280, 800)
     assert browse.grid.isVisible()
     assert browse.map.isVisible()
+
+
+class ShownWindows(QObject):
+    """The top-level windows that were shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+        QApplication.instance().installEventFilter(self)
+
+    def eventFilter(self, watched, event):
+        if event.type() == QEvent.Type.Show and watched.isWidgetType() and watched.isWindow():
+            self.names.append(type(watched).__name__)
+        return False
+
+
+def test_a_page_made_while_somebody_types_leaves_the_box_open(window, browse, qtbot):
+    press(qtbot, browse, Qt.Key.Key_I)
+    shown = ShownWindows()
+    for command in window.workspaces:
+        window.workspaces[command]
+    QApplication.instance().removeEventFilter(shown)
+    assert len(window.workspaces.made()) == len(window.workspaces)
+    assert browse.identify_box.isVisible()
+    assert shown.names == []
 
 
 def test_identify_labels_the_item_under_the_cursor(window, browse, qtbot):

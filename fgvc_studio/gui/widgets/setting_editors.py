@@ -109,7 +109,7 @@ class Number(SettingEditor):
             self.line.setPlaceholderText(self.tr("automatic"))
         self.line.textEdited.connect(lambda _text: self.edited.emit())
         self._row.addWidget(self.line)
-        unit = QLabel(field.unit)
+        unit = QLabel(field.unit, self)
         unit.setProperty("role", "muted")
         unit.setVisible(bool(field.unit))
         self._row.addWidget(unit)

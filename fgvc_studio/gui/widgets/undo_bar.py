@@ -64,7 +64,7 @@ class UndoBar(QWidget):
             button.setToolTip(f"{words} ({keys})" if keys else words)
             button.setAccessibleName(words)
         self._follow()
-        self.show()
+        self.setVisible(self.parentWidget() is not None)
 
     def _follow(self) -> None:
         self.undo.setEnabled(self._actions[0].isEnabled())

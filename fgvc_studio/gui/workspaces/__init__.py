@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 if TYPE_CHECKING:
     from fgvc_studio.gui.workspaces.base import Context, Workspace
@@ -17,7 +17,7 @@ _FIRST_AFTER_MS, _NEXT_AFTER_MS = 1500, 250
 def load() -> None:
     """Import the pages ahead of use; any thread."""
     from fgvc_studio.gui.widgets import curve_figure
-    from fgvc_studio.gui.workspaces import browse, discover, history, prototypes, train  # noqa: F401  # noqa: F401
+    from fgvc_studio.gui.workspaces import browse, discover, history, prototypes, train  # noqa: F401
 
     curve_figure.warm_up()
 
@@ -93,6 +93,8 @@ class Workspaces(Mapping[str, "Workspace"]):
 
     def _make_next(self) -> None:
         missing = next((c for c in self._makers if c not in self._made), None)
-        if missing:
+        if missing and QApplication.activePopupWidget():  # somebody is typing or choosing
+            self._later.start(_FIRST_AFTER_MS)
+        elif missing:
             self[missing]
             self._later.start(_NEXT_AFTER_MS)
