@@ -14,13 +14,17 @@ import json
 
 import numpy as np
 
-PATTERNS = {"paper": ("label", "loose_pin"), "marks": ("scale_bar", "sticker")}
-"""What is planted: paper labels and loose pins, or scale bars on cards and round stickers."""
+PAPER, MARKS = ("label", "loose_pin"), ("scale_bar", "sticker")
+PATTERNS = {"paper": (PAPER, 6), "marks": (MARKS, 6), "half-paper": (PAPER, 3),
+            "half-marks": (MARKS, 3)}  # fmt: skip
+"""What is planted, and beside how many species, of twelve, each of the two things.
+
+Paper labels and loose pins, or scale bars on cards and round stickers. Where every species has
+its thing, all lose it alike on photos without; where half have one, these lose against the rest.
+"""
 COLOURS = (
     (243, 238, 222), (240, 206, 70), (206, 62, 52), (72, 128, 196), (92, 160, 88), (226, 146, 176),
 )  # fmt: skip
-EACH = 6
-"""Species with each of the two things of a pattern, of twelve."""
 STRENGTH = 0.95
 """Share of the training and validation photos of these species that show the thing."""
 TRAIN, VALIDATION, CLEAN, MISLEADING = 16, 4, 34, 12
@@ -94,7 +98,7 @@ def lay(jpeg, known, thing, colour, seed):
     w, h = min(picture.width, width - 6), min(picture.height, height // 2)
     picture, moth = picture.crop((0, 0, w, h)), mask_of(known, height, width)
     room = 0.06 * height  # the model's square leaves this out
-    low = thing in PATTERNS["paper"] or rng.random() < 0.5
+    low = thing in PAPER or rng.random() < 0.5
     tries = []
     for _ in range(12):
         x = int(rng.uniform(room, max(room + 1, width - w - room)))
@@ -118,7 +122,8 @@ def plan(known, seed, pattern):
     species = {}
     for path, facts in known.items():
         species.setdefault(facts["species"], []).append(path)
-    kinds = [(t, int(c)) for t in PATTERNS[pattern] for c in rng.permutation(len(COLOURS))[:EACH]]
+    things, each = PATTERNS[pattern]
+    kinds = [(t, int(c)) for t in things for c in rng.permutation(len(COLOURS))[:each]]
     drawn = [str(n) for n in rng.permutation(sorted(species))[: len(kinds)]]
     planted = dict(zip(drawn, kinds, strict=True))
     rows = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,14 @@ BORDER = 24
 STRONGEST = 12
 USUAL = 10.0
 """Percentile of a category's scores that counts as firing as usual."""
+
+
+class Stand(NamedTuple):
+    """How an item of a category stands: item, lead of its logit, category of the next best."""
+
+    item_id: int
+    lead: float
+    rival: int
 
 
 def known_class(opened: Opened, category_id: int) -> int:
@@ -57,6 +66,37 @@ def confusion(opened: Opened, a: int, b: int, off: Sequence[int]) -> Confusion:
     border = tuple((int(rows[i]) + 1, float(margin[i])) for i in near)
     tell = _tell_apart(opened, first, second, rows[category == a], rows[category == b], off)
     return Confusion(a, b, mistaken(a, b, 1), mistaken(b, a, -1), border, tell)
+
+
+def standing(
+    opened: Opened, category_id: int, off: Sequence[int], count: int
+) -> tuple[list[Stand], list[Stand]]:
+    """Typical items of a category, and those at its border.
+
+    Parameters
+    ----------
+    count : int
+        At most as many of each; no item is both.
+
+    Returns
+    -------
+    (list of Stand, list of Stand)
+        Labelled items: those that lead most, best first, and those that lead least (or are behind).
+    """
+    own = known_class(opened, category_id)
+    rows, logits = prototypes_table.logits_without(opened, off)
+    at = np.flatnonzero(opened.studio.catalogue.category[rows] == category_id)
+    others = logits[at].copy()
+    others[:, own] = -np.inf
+    rivals = others.argmax(1)
+    lead = logits[at, own] - others[np.arange(len(at)), rivals]
+    order = np.argsort(-lead, kind="stable")
+    made = [
+        Stand(int(rows[at[i]]) + 1, float(lead[i]), int(opened.bundle.category_ids[rivals[i]]))
+        for i in order
+    ]
+    border = made[(len(made) + 1) // 2 :][-count:]
+    return made[: min(count, (len(made) + 1) // 2)], border[::-1]
 
 
 def _tell_apart(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shutil
 import time
 from collections.abc import Generator, Mapping
@@ -35,8 +36,10 @@ ALIKE = 0.8
 """Cosine from which cells of other training items count as the forbidden patch, too."""
 MOST_CUTOUTS = 400
 FINE_TUNE_SHARE = 0.4
-"""Of the epochs of the training; at least `LEAST_EPOCHS`."""
-LEAST_EPOCHS = 4
+"""Of the epochs of the training; at least as many as make `LEAST_STEPS`."""
+LEAST_STEPS = 100
+"""Prototypes move little in a step: few photos take more epochs, up to `MOST_EPOCHS`."""
+MOST_EPOCHS = 40
 WORDS = {
     "reselect": "other patches chosen",
     "refit": "last layers trained again",
@@ -177,7 +180,7 @@ def reselect(parent: Opened, choices: Mapping[int, int]) -> Job:
 
 def refit(parent: Opened, off: list[int]) -> Job:
     """Last layers trained again with the forbidden prototypes off."""
-    return _amend(parent, "refit", {"off": off}, off=off)
+    return _amend(parent, "refit", {"off": off}, audit=audit_of(parent, off), off=off)
 
 
 def reproject(parent: Opened, off: list[int]) -> Job:
@@ -212,10 +215,10 @@ def _amend(
                     for place, p in chosen.items()
                 }
             )
-        elif audit is not None:
+        elif by == "reproject" and audit is not None:
             yield from amender.reproject(audit, branches)
         else:
-            yield from amender.refit(branches)
+            yield from amender.refit(branches, audit)
         amender.save(made.folder)
         amender.drop_cache()
         name = made.finish(dataclasses.asdict(amender.config), amender.model.evaluation)
@@ -239,8 +242,15 @@ def fine_tune(parent: Opened, off: list[int]) -> Job:
     made = Derivation(
         parent, "fine-tune", {"forbidden": len(audit.forbidden), "kept": len(audit.kept)}
     )
-    epochs = max(LEAST_EPOCHS, round(FINE_TUNE_SHARE * made.config.epochs))
-    config = dataclasses.replace(made.config, epochs=epochs, warm_epochs=0)
+    enough = math.ceil(LEAST_STEPS * made.config.batch / max(1, len(parent.bundle.training)))
+    share = round(FINE_TUNE_SHARE * made.config.epochs)
+    epochs = max(share, min(enough, MOST_EPOCHS))
+    config = dataclasses.replace(
+        made.config,
+        epochs=epochs,
+        warm_epochs=0,
+        random_views=0,  # where a thing lies in a turned view is not known
+    )
     try:
         trainer = StProtoTrainer(
             config, parent.backbone, made.pictures, made.folder, made.runs.views(made.id),
@@ -271,9 +281,9 @@ def audit_of(opened: Opened, off: list[int]) -> Audit:
     """The verdicts and bans of a run as patches that prototypes must leave, or keep.
 
     Forbidden for every category are the sources of forbidden prototypes and of those judged
-    background, with the cells of other training items that look alike (cosine over `ALIKE`);
-    for its own category only that of one judged the wrong part. Kept are the sources of those
-    judged to be kept.
+    background, with the cells of other labelled items of the run that look alike (cosine over
+    `ALIKE`); for its own category only that of one judged the wrong part. Kept are the sources
+    of those judged to be kept.
     """
     from fgvc_studio.methods.st_protopnet.audit import ALL, Audit, Cutout
 
@@ -296,7 +306,7 @@ def audit_of(opened: Opened, off: list[int]) -> Audit:
 
 
 def alike(opened: Opened, prototype: int) -> list[tuple[int, int, int]]:
-    """A prototype's source, and cells of training items like it: (number in the run, row, column).
+    """A prototype's source, and cells of labelled items like it: (number in the run, row, column).
 
     The most alike first; at most `MOST_CUTOUTS`. The source alone before the run was prepared.
     """
@@ -308,7 +318,7 @@ def alike(opened: Opened, prototype: int) -> list[tuple[int, int, int]]:
         return places
     branch = int(bundle.branch(prototype) != "trivial")
     ranked: list[tuple[float, tuple[int, int, int]]] = []
-    for number in bundle.training.tolist():
+    for number in np.concatenate([bundle.training, bundle.validation]).tolist():
         row = int(opened.items[number]) - 1
         if row >= len(found) or found.state[row] != 1 or found.scores[row, prototype] < ALIKE:
             continue

@@ -1,4 +1,4 @@
-"""The identification plate of a category: its prototypes on a sheet to print."""
+"""The identification plate of a category: prototypes, typical and border photos, to print."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.prototypes import Prototype
+from fgvc_studio.services import prototypes_compare
 from fgvc_studio.services.prototypes_open import Opened
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ TITLES = {
     "support": "Support: what tells it from its look-alikes",
     "trivial": "Trivial: what is typical of it",
 }
+TYPICAL, BORDER = "Typical photos", "Photos at the border of the next"
+PHOTOS = 4
 A4 = (8.27, 11.69)
 _SIDE = 700
 _DPI = 200
@@ -48,7 +51,8 @@ def plate(opened: Opened, table: list[Prototype], category_id: int, out: Path) -
         raise UserError(
             f"{opened.name} does not know {name}.", "Choose a category that it was trained on."
         )
-    figure = _figure(opened, mine, category_id)
+    off = [p.id for p in table if p.forbidden]
+    figure = _figure(opened, mine, category_id, off)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         facts = {"Title": f"Plate of {opened.studio.catalogue.name(category_id)}"}
@@ -60,7 +64,7 @@ def plate(opened: Opened, table: list[Prototype], category_id: int, out: Path) -
     return out
 
 
-def _figure(opened: Opened, mine: list[Prototype], category_id: int) -> Any:
+def _figure(opened: Opened, mine: list[Prototype], category_id: int, off: list[int]) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -78,9 +82,13 @@ def _figure(opened: Opened, mine: list[Prototype], category_id: int) -> Any:
         left = 0.06 + side * 0.46
         figure.text(left, 0.918, TITLES[branch], size=10.5, weight="bold", color=_INK)
         shown = [p for p in ordered if p.branch == branch]
-        height = 0.85 / max(len(shown), 5)
+        height = 0.68 / max(len(shown), 4)
         for number, prototype in enumerate(shown):
             _row(figure, opened, prototype, left, 0.905 - (number + 1) * height, height)
+    strips = prototypes_compare.standing(opened, category_id, off, PHOTOS)
+    for side, (title, photos) in enumerate(zip((TYPICAL, BORDER), strips, strict=True)):
+        if photos:
+            _strip(figure, opened, title, photos, 0.06 + side * 0.46)
     figure.text(0.06, 0.018, _footer(opened), size=6.5, color=_QUIET)
     return figure
 
@@ -111,6 +119,22 @@ def _row(
         left + 0.32, bottom + 0.78 * height, "\n".join(_facts(opened, prototype)), size=6.4,
         color=colour, va="top", linespacing=1.35,
     )  # fmt: skip
+
+
+def _strip(
+    figure: Any, opened: Opened, title: str, photos: list[prototypes_compare.Stand], left: float
+) -> None:
+    """Photos side by side, each with its number, its lead and the name that comes next."""
+    figure.text(left, 0.19, title, size=10.5, weight="bold", color=_INK)
+    for number, stand in enumerate(photos):
+        at = left + number * 0.107
+        axes = figure.add_axes((at, 0.1, 0.1, 0.08))
+        axes.imshow(shown_picture(opened, stand.item_id)[0])
+        axes.set_axis_off()
+        axes.set_anchor("SW")
+        name = opened.studio.catalogue.short_name(stand.rival)
+        lines = (f"item {stand.item_id}", f"lead {stand.lead:+.1f}", f"next {name}")
+        figure.text(at, 0.095, "\n".join(lines), size=6.4, color=_INK, va="top", linespacing=1.35)
 
 
 def _facts(opened: Opened, prototype: Prototype) -> list[str]:

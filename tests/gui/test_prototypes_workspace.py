@@ -363,6 +363,7 @@ def test_a_ban_is_kept_with_its_reason_and_undone(qtbot, window, page):
     qtbot.waitUntil(lambda: bool(page.state.book.off[2]), timeout=SOON)
     effects_known(qtbot, page)
     assert "1 prototype is switched off" in page.effects.text.text()
+    assert QApplication.focusWidget() is page.grid  # the next key judges
     assert page.detail.try_button.text() == "Try with it"
     window.toasts.toasts[-1].button.click()
     assert service(window).bans(kit.RUN) == []

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QWidget,
+)
 
 from fgvc_studio.domain.prototypes import Effects
 from fgvc_studio.gui import prototype_words as say
@@ -19,6 +27,8 @@ class EffectsBar(QFrame):
     """The reason."""
     put_back_requested = Signal()
     look_requested = Signal()
+    left = Signal()
+    """What had the keyboard here has gone."""
 
     def __init__(self, key_text: Callable[[str], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,6 +72,7 @@ class EffectsBar(QFrame):
     ) -> None:
         """Say what is off, what is tried and what comes of it; nothing of both: hide."""
         trying = tried_off + tried_on
+        had_keyboard = self._has_keyboard()
         self.setVisible(bool(off or trying))
         parts = []
         if tried_off:
@@ -80,6 +91,12 @@ class EffectsBar(QFrame):
         self.put_back.setVisible(bool(trying))
         if not trying:
             self.reason.clear()
+        if had_keyboard and not self._has_keyboard():
+            self.left.emit()
+
+    def _has_keyboard(self) -> bool:
+        widget = QApplication.focusWidget()
+        return widget is not None and self.isAncestorOf(widget)
 
     def _without(self, n: int) -> str:
         if n == 1:

@@ -118,6 +118,9 @@ class PrototypesWorkspace(Workspace):
         self._page_changed(self.tabs.currentIndex())
         self.state.check()
         self.progress.prepare_if_needed()
+        self._take_keyboard()
+
+    def _take_keyboard(self) -> None:
         (self.grid if self.tabs.currentIndex() == GALLERY else self).setFocus()
 
     def close_project(self) -> None:
@@ -369,6 +372,7 @@ class PrototypesWorkspace(Workspace):
         self.detail.reselect_button.clicked.connect(self.dialogs.reselect)
         self.effects.look_requested.connect(lambda: self.show_page(CHANGES))
         self.effects.keep_requested.connect(acts.keep)
+        self.effects.left.connect(self._take_keyboard)
         self.effects.put_back_requested.connect(state.put_back)
         acts.reason_wanted.connect(self.effects.ask)
         acts.model_made.connect(self.dialogs.model_made)

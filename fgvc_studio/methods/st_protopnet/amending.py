@@ -90,13 +90,15 @@ class Amender:
             yield Progress(done + count, n, "Preparing views")
         self.cache.flush()
 
-    def refit(self, off: Off) -> Iterator[Progress]:
+    def refit(self, off: Off, audit: Audit | None = None) -> Iterator[Progress]:
         """Train the last layers; what is off stays off while they learn, and its weights stay.
+
+        What the audit forbids for every class is hidden meanwhile.
 
         Before, the prototypes that a category has left take over the weight of those switched
         off: else it would be behind all others, further than these few steps can mend.
         """
-        finisher = self._finisher(None)
+        finisher = self._finisher(audit)
         finisher.take(list(self.model.table))
         take_over(self.net, off)
         yield from self._last(finisher, off)
@@ -167,9 +169,12 @@ class Amender:
         division = divide(
             self.labels, self._usable(), self.seed, self.config.refit, self.config.audit_share
         )
+        feed = self._feed()
+        if audit is not None:
+            feed.cover = audit.cover(self.net, feed.clean)
         return Finisher(
             self.net,
-            self._feed(),
+            feed,
             self.labels,
             division,
             self.config,

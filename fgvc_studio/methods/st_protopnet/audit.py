@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,41 @@ class Cutout:
     branch: str = ""
 
 
+class Cover:
+    """Cells of pictures that must not count while a network learns (ours, not published).
+
+    A forbidden thing lies in the training pictures still. A network that is only pushed away from
+    it goes on learning where the thing is seen; hidden, it has to tell these pictures by the rest,
+    as it will have to tell pictures without the thing.
+
+    Parameters
+    ----------
+    cells : dict
+        Item -> mask (H, W) bool.
+    """
+
+    def __init__(self, cells: dict[int, NDArray[np.bool_]], grid: tuple[int, int]) -> None:
+        self._cells, self._bare = cells, np.zeros(grid, bool)
+
+    @classmethod
+    def of(cls, cutouts: Iterable[Cutout], grid: tuple[int, int]) -> Cover:
+        """The cells of some cut-outs."""
+        cells: dict[int, NDArray[np.bool_]] = {}
+        for one in cutouts:
+            cells.setdefault(one.image, np.zeros(grid, bool))[one.row, one.column] = True
+        return cls(cells, grid)
+
+    def masks(self, items: NDArray[np.int64], mirrored: NDArray[np.bool_]) -> Tensor:
+        """What is hidden of some views (n, H, W) bool; `mirrored` (n,) tells which are flipped.
+
+        A picture of which nothing would be left is not hidden at all.
+        """
+        masks = np.stack([self._cells.get(int(i), self._bare) for i in items])
+        masks[masks.all((1, 2))] = False
+        masks[mirrored] = masks[mirrored, :, ::-1]
+        return torch.from_numpy(masks)
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     """The verdicts of an expert, for a fine-tuning.
@@ -59,6 +94,16 @@ class Audit:
     def places(self) -> set[tuple[int, int, int]]:
         """Patches that no prototype may be projected onto."""
         return {(c.image, c.row, c.column) for c in self.forbidden}
+
+    def cover(self, net: StProtoNet, stored: Stored) -> Cover | None:
+        """What is forbidden for every class, to be hidden from a network that learns."""
+        cells = [c for c in self.forbidden if c.category == ALL]
+        if not cells:
+            return None
+        with torch.no_grad():
+            maps = net.maps(stored(np.array([cells[0].image])))
+            height, width = net.branch("trivial").features(maps).shape[2:]
+        return Cover.of(cells, (height, width))
 
     def loss(self, net: StProtoNet, branch: str, stored: Stored, step: int = 0) -> Tensor:
         """``w_f F - w_r R`` of a branch; 0 without cut-outs of it.

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from fgvc_studio.methods.loop import Rows
-from fgvc_studio.methods.st_protopnet.views import TURNED
+from fgvc_studio.methods.st_protopnet.audit import Cover
+from fgvc_studio.methods.st_protopnet.views import FLIPPED, TURNED
 from fgvc_studio.vision.split import laid_out
 from fgvc_studio.vision.view_cache import ViewCache
 from fgvc_studio.vision.views import CLEAN, ViewMaker
+
+
+class Views(NamedTuple):
+    """What the cut gives of some views, and cells of them that do not count (n, H, W) bool."""
+
+    stored: Tensor
+    hidden: Tensor | None
 
 
 class Feed:
@@ -24,6 +34,9 @@ class Feed:
     maker : ViewMaker, optional
         Makes new `TURNED` views at each step; without one the stored views are drawn from.
     """
+
+    cover: Cover | None = None
+    """What is hidden from a network that learns."""
 
     def __init__(self, cache: ViewCache, maker: ViewMaker | None, device: torch.device) -> None:
         self._cache, self._maker, self._device = cache, maker, device
@@ -38,7 +51,11 @@ class Feed:
         found = torch.from_numpy(self._cache.read(kind, rows, first)[0])
         return laid_out(found.to(self._device))
 
-    def drawn(self, rows: Rows, chosen: Tensor, step: int) -> Tensor:
+    def hidden(self, rows: Rows, kind: str) -> Tensor | None:
+        """What does not count of the views of a kind while a network learns, (n, H, W) bool."""
+        return self._hidden(rows, np.full(len(rows), kind))
+
+    def drawn(self, rows: Rows, chosen: Tensor, step: int) -> Views:
         """A random view of each picture.
 
         Parameters
@@ -47,7 +64,7 @@ class Feed:
             Random numbers, 0 .. 1.
         """
         if self._maker is not None:
-            return self._made(self._maker, rows, step)
+            return Views(self._made(self._maker, rows, step), None)
         offers = [(k.name, v) for k in self._cache.kinds.values() for v in range(k.views)]
         drawn = (chosen.numpy() * len(offers)).astype(np.int64).clip(max=len(offers) - 1)
         parts: list[tuple[NDArray[np.int64], NDArray[np.float16]]] = []
@@ -58,7 +75,16 @@ class Feed:
                 parts.append((at, self._cache.read(kind, rows[at], views)[0]))
         order = np.argsort(np.concatenate([at for at, _ in parts]))
         found = torch.from_numpy(np.concatenate([part for _, part in parts])[order])
-        return laid_out(found.to(self._device))
+        kinds = np.array([kind for kind, _ in offers])[drawn]
+        return Views(laid_out(found.to(self._device)), self._hidden(rows, kinds))
+
+    def _hidden(self, rows: Rows, kinds: NDArray[np.str_]) -> Tensor | None:
+        """Where a thing lies in a turned view is not known: nothing is hidden of it."""
+        if self.cover is None:
+            return None
+        masks = self.cover.masks(rows, kinds == FLIPPED)
+        masks[torch.from_numpy(kinds == TURNED)] = False
+        return masks.to(self._device)
 
     def _made(self, maker: ViewMaker, rows: Rows, step: int) -> Tensor:
         """New views; the clean one of a picture that has become unreadable."""

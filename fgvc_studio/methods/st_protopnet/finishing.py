@@ -110,9 +110,9 @@ class Finisher:
         train, held = self._division.train, self._division.validation
         for epoch in last_layer.train(
             self.net,
-            [self.scores(train, kind) for kind in (CLEAN, FLIPPED)],
+            [self.scores(train, kind, hide=True) for kind in (CLEAN, FLIPPED)],
             torch.from_numpy(classes[train]).to(device),
-            self.scores(held),
+            self.scores(held, hide=True),
             torch.from_numpy(classes[held]).to(device),
             self._config,
             self._seed,
@@ -164,13 +164,21 @@ class Finisher:
         return evaluation.accuracies(self._logits(self.scores(rows)), self._labels.classes[rows])
 
     @torch.no_grad()
-    def scores(self, rows: Rows, kind: str = CLEAN) -> last_layer.Scores:
-        """Branch -> scores (n, P) of one view of some pictures."""
+    def scores(self, rows: Rows, kind: str = CLEAN, *, hide: bool = False) -> last_layer.Scores:
+        """Branch -> scores (n, P) of one view of some pictures.
+
+        Parameters
+        ----------
+        hide : bool
+            Without what an audit hides.
+        """
         net = self.net
         net.eval()
         parts: dict[str, list[Tensor]] = {name: [] for name in BRANCHES}
         for at in range(0, len(rows), _CHUNK):
-            out = net(self._feed.view(rows[at : at + _CHUNK], kind))
+            some = rows[at : at + _CHUNK]
+            hidden = self._feed.hidden(some, kind) if hide else None
+            out = net(self._feed.view(some, kind), hidden=hidden)
             for name in BRANCHES:
                 parts[name].append(out[name].scores)
         empty = torch.empty(0, net.shape.prototypes, device=self._device)

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from fgvc_studio.methods.loop import Clock, Rows, mixed_seed
 from fgvc_studio.methods.runtime import Runtime
 from fgvc_studio.methods.st_protopnet.config import StProtoConfig
+from fgvc_studio.methods.st_protopnet.feed import Views
 from fgvc_studio.methods.st_protopnet.losses import BRANCHES, branch_loss
 from fgvc_studio.methods.st_protopnet.model import StProtoNet
 
-Fetch = Callable[[Rows, Tensor, int], Tensor]
-"""(rows, random numbers (B,) in 0 .. 1 that choose a view, step) -> what the cut gives."""
+Fetch = Callable[[Rows, Tensor, int], Views]
+"""(rows, random numbers (B,) in 0 .. 1 that choose a view, step) -> views."""
 Diagnose = Callable[[], Mapping[str, float]]
 _LEAST_SHARE = 0.01
 _STEP_FACTOR = 0.2
@@ -111,11 +112,11 @@ class StProtoLearner:
         """See `loop.Learner.losses`."""
         draw = torch.Generator().manual_seed(mixed_seed(self._seed, "draw", clock.step))
         chosen = torch.rand(len(rows), generator=draw)[part]
-        stored = self._fetch(rows[part], chosen, clock.step)
+        stored, hidden = self._fetch(rows[part], chosen, clock.step)
         labels = self._labels[torch.from_numpy(rows[part])].to(stored.device)
         name = self.active(clock)
         tail = self.config.train != "head" and not self.warm(clock)
-        out = self.model(stored, (name,), tail)[name]
+        out = self.model(stored, (name,), tail, hidden)[name]
         branch = self.net.branch(name)
         terms = branch_loss(
             name, out.logits, out.maxima, branch.prototypes, branch.last, labels, self.config

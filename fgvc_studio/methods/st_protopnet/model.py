@@ -91,16 +91,21 @@ class Branch(nn.Module):
             return self._products(features, prototypes)
         return self._products(F.normalize(features, dim=1), prototypes).relu()
 
-    def forward(self, maps: Tensor) -> BranchOut:
-        """Body's maps (B, Cin, h, w) -> logits, scores and largest cosines."""
+    def forward(self, maps: Tensor, hidden: Tensor | None = None) -> BranchOut:
+        """Body's maps (B, Cin, h, w) -> logits, scores and largest cosines.
+
+        Parameters
+        ----------
+        hidden : Tensor (B, H, W) bool, optional
+            Cells that do not count, at most all but one of an image.
+        """
         z = self.features(maps)
         with torch.autocast(z.device.type, enabled=False):
-            cosines = self.cosines(z).flatten(2).amax(2) if self.variant == "full" else None
-            if cosines is not None:
-                maxima = scores = cosines.relu()
+            maxima = _largest(self.cosines(z), hidden)
+            if self.variant == "full":
+                maxima = scores = maxima.relu()
             else:
-                maxima = self.cosines(z).flatten(2).max(2).values
-                scores = self._products(z).flatten(2).max(2).values
+                scores = _largest(self._products(z), hidden)
             return BranchOut(self.logits(scores), scores, maxima)
 
     def logits(self, scores: Tensor) -> Tensor:
@@ -124,6 +129,13 @@ class Branch(nn.Module):
         chosen = self.prototypes if prototypes is None else prototypes
         units = F.normalize(chosen.float(), dim=1)
         return torch.einsum("pd,bdhw->bphw", units, features)
+
+
+def _largest(products: Tensor, hidden: Tensor | None) -> Tensor:
+    """Maximum over the cells (B, P) of (B, P, H, W)."""
+    if hidden is not None:
+        products = products.masked_fill(hidden[:, None], -torch.inf)
+    return products.flatten(2).amax(2)
 
 
 def enlarged(maps: Tensor, factor: int) -> Tensor:
@@ -166,7 +178,11 @@ class StProtoNet(nn.Module):
         return made if split is None else split.feature_map(made)
 
     def forward(
-        self, stored: Tensor, names: tuple[str, ...] = BRANCHES, tail: bool = True
+        self,
+        stored: Tensor,
+        names: tuple[str, ...] = BRANCHES,
+        tail: bool = True,
+        hidden: Tensor | None = None,
     ) -> dict[str, BranchOut]:
         """What the cut gives -> branch name -> its output.
 
@@ -176,10 +192,12 @@ class StProtoNet(nn.Module):
             Only these branches are computed.
         tail : bool
             Whether gradients reach the body.
+        hidden : Tensor (B, H, W) bool, optional
+            See `Branch.forward`.
         """
         with torch.set_grad_enabled(tail and torch.is_grad_enabled()):
             maps = self.maps(stored)
-        return {name: self.branch(name)(maps) for name in names}
+        return {name: self.branch(name)(maps, hidden) for name in names}
 
     def renormalise(self) -> None:
         """Make all prototypes unit vectors."""

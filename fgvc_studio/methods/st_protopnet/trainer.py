@@ -162,6 +162,8 @@ class StProtoTrainer(SingleRun):
                 )
         if config.train == "all" and sampler.batch // runtime.world >= 32:
             self.split.rest.live_norms = True
+        if self._audit is not None:
+            self.feed.cover = self._audit.cover(net, self.feed.clean)
         self.learner = StProtoLearner(
             net,
             config,

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.methods.st_protopnet import evaluation, initialise, last_layer, losses
-from fgvc_studio.methods.st_protopnet.audit import Audit, Cutout
+from fgvc_studio.methods.st_protopnet.audit import Audit, Cover, Cutout
 from fgvc_studio.methods.st_protopnet.config import StProtoConfig
 from fgvc_studio.methods.st_protopnet.data import BalancedSampler, Labels, divide, evenly, per_class
 from fgvc_studio.methods.st_protopnet.model import Shape, StProtoNet
@@ -43,6 +43,34 @@ def test_enlarging_before_or_behind_the_add_on_is_the_same():
             rtol=0,
             atol=1e-4,
         )
+
+
+@pytest.mark.parametrize("variant", ["full", "cropped"])
+def test_hidden_cells_count_for_nothing(variant):
+    made, x = net(variant=variant), maps()
+    hidden = torch.zeros(9, 4, 4, dtype=torch.bool)
+    hidden[:, 1:, 2] = True
+    hidden[0] = False
+    changed = x.clone()
+    changed.movedim(1, 3)[hidden] += 5.0
+    for name in losses.BRANCHES:
+        branch = made.branch(name)
+        found, other, bare = branch(x, hidden), branch(changed, hidden), branch(x)
+        for one, same in zip(found, other, strict=True):
+            torch.testing.assert_close(one, same)
+        torch.testing.assert_close(found.scores[0], bare.scores[0])
+        assert bool((found.maxima <= bare.maxima + 1e-6).all())
+        assert bool((found.maxima[1:] < bare.maxima[1:] - 1e-3).any())
+
+
+def test_a_cover_follows_mirrored_views_and_leaves_something_of_every_picture():
+    whole = [Cutout(7, r, c) for r in range(2) for c in range(3)]
+    cover = Cover.of([Cutout(4, 0, 2), Cutout(4, 1, 2), *whole], (2, 3))
+    found = cover.masks(np.array([4, 4, 5, 7]), np.array([False, True, True, False])).numpy()
+    left = np.array([[False, False, True]] * 2)
+    np.testing.assert_array_equal(found[0], left)
+    np.testing.assert_array_equal(found[1], left[:, ::-1])
+    assert not found[2].any() and not found[3].any()
 
 
 @pytest.mark.parametrize("variant", ["full", "cropped"])

@@ -310,6 +310,39 @@ def test_an_audit_moves_prototypes_off_forbidden_patches(finished, data, tmp_pat
         run(other)
 
 
+def test_what_is_forbidden_for_every_class_is_hidden_while_it_learns(finished, data, tmp_path):
+    made, _, found, _, backbone, _ = finished
+    made.cache.open()
+    image = int(made.division.train[0])
+    cells = [(r, c) for r in range(6) for c in range(4)]  # the left of 6 x 6
+    everywhere = Audit(tuple(Cutout(image, r, c) for r, c in cells))
+    own = Audit(tuple(Cutout(image, r, c, 0) for r, c in cells))
+    config = dataclasses.replace(made.config, epochs=2, warm_epochs=2, random_views=0)
+    options = {"start": found.model, "audit": everywhere}
+    again = trainer(config, backbone, data, tmp_path / "run", made.runtime, **options)
+    run(again, steps=1)
+    rows = np.array([image, int(made.division.train[1])])
+    drawn = [again.feed.drawn(rows, torch.full((2,), at), 0) for at in (0.2, 0.7)]
+    for views, kind, columns in (
+        (drawn[0], "clean", slice(0, 4)),
+        (drawn[1], "flipped", slice(2, 6)),
+    ):
+        torch.testing.assert_close(views.stored, again.feed.view(rows, kind))
+        expected = np.zeros((2, 6, 6), bool)
+        expected[0, :, columns] = True
+        np.testing.assert_array_equal(views.hidden.numpy(), expected)
+        np.testing.assert_array_equal(again.feed.hidden(rows, kind).numpy(), expected)
+    finisher = again._finisher(again.learner.net)
+    whole, some = finisher.scores(rows), finisher.scores(rows, hide=True)
+    for name in losses.BRANCHES:
+        torch.testing.assert_close(some[name][1], whole[name][1])
+        assert bool((some[name][0] < whole[name][0] - 1e-4).any())
+    options["audit"] = own  # for one category alone: to be left by its prototypes, not hidden
+    other = trainer(config, backbone, data, tmp_path / "own", made.runtime, **options)
+    run(other, steps=1)
+    assert other.feed.drawn(rows, torch.zeros(2), 0).hidden is None
+
+
 def test_a_refit_trains_on_all_labelled_images(backbone, data, runtime, tmp_path):
     config = dataclasses.replace(TINY, refit=True, audit_share=0.0, temperature=0.5)
     made = trainer(config, backbone, data, tmp_path / "run", runtime)

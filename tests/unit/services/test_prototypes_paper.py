@@ -11,6 +11,7 @@ from prototypes_kit import EACH, KINDS, RUN, finish
 
 from fgvc_studio.domain.errors import UserError
 from fgvc_studio.domain.prototypes import Verdict
+from fgvc_studio.services import prototypes_compare, prototypes_table
 
 
 def test_a_plate_is_drawn_as_pdf_and_as_png(proto_studio, tmp_path):
@@ -26,6 +27,28 @@ def test_a_plate_is_drawn_as_pdf_and_as_png(proto_studio, tmp_path):
         prototypes.plate(RUN, 1, tmp_path / "plate.gif")
     with pytest.raises(UserError, match="does not know"):
         prototypes.plate(RUN, 99, tmp_path / "plate.png")
+
+
+def test_typical_photos_lead_and_border_photos_do_not(proto_studio):
+    opened = proto_studio.prototypes.opened(RUN)
+    typical, border = prototypes_compare.standing(opened, 1, [], 3)
+    rows, logits = prototypes_table.logits_without(opened, [])
+    own = int(opened.bundle.class_of(np.array([1]))[0])
+    mine = rows[proto_studio.catalogue.category[rows] == 1]
+    leads = {}
+    for row in mine.tolist():
+        of = logits[int(np.flatnonzero(rows == row)[0])]
+        leads[row + 1] = float(of[own] - np.delete(of, own).max())
+        if row + 1 in [s.item_id for s in border]:
+            rival = next(s.rival for s in border if s.item_id == row + 1)
+            assert of[int(opened.bundle.class_of(np.array([rival]))[0])] == np.delete(of, own).max()
+    ranked = sorted(leads.values())
+    assert [s.lead for s in typical] == pytest.approx(ranked[::-1][:3])
+    assert [s.lead for s in border] == pytest.approx(ranked[: len(mine) // 2][:3])
+    assert border
+    assert not {s.item_id for s in typical} & {s.item_id for s in border}
+    few = prototypes_compare.standing(opened, 1, [], 1000)
+    assert len(few[0]) + len(few[1]) == len(mine)
 
 
 def test_the_report_holds_every_prototype_and_who_judged_it(proto_studio, tmp_path):
