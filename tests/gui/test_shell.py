@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QWidget
 
 from fgvc_studio import __main__ as entry
 from fgvc_studio.domain.errors import UserError
@@ -23,6 +23,7 @@ from fgvc_studio.gui.dialogs.start_page import RecentRow, StartPage
 from fgvc_studio.gui.main_window import MainWindow
 from fgvc_studio.gui.widgets.status_line import Status, StatusLine
 from fgvc_studio.gui.widgets.toasts import ToastStack
+from fgvc_studio.gui.workspaces import Workspaces
 
 ROOT = Path(entry.__file__).parents[1]
 
@@ -59,6 +60,24 @@ def test_ten_thousand_texts_cost_no_reference_to_none(qtbot):
     for i in range(10_000):
         label.setText(str(i))
     assert sys.getrefcount(None) > before - 1000
+
+
+def test_pages_are_made_while_mouse_and_keys_rest(qtbot):
+    host, made = QWidget(), []
+    qtbot.addWidget(host)
+    host.show()
+
+    def maker(number):
+        return lambda: made.append(number) or QLabel(str(number), host)
+
+    pages = Workspaces({str(i): maker(i) for i in range(3)}, lambda page: None, host)
+    pages.make_rest()
+    for _ in range(30):  # longer than the time after which the first would be made
+        qtbot.keyClick(host, Qt.Key.Key_Right)
+        qtbot.wait(80)
+        assert made == []
+    qtbot.waitUntil(lambda: made == [0, 1, 2], timeout=20_000)
+    pages.clear()
 
 
 def test_entry_point_tells_window_from_verbs(tmp_path):

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 if TYPE_CHECKING:
     from fgvc_studio.gui.workspaces.base import Context, Workspace
 
 _FIRST_AFTER_MS, _NEXT_AFTER_MS = 1500, 250
+_REST_S = 0.6
+"""Without mouse and keys for so long, nobody notices that a page is made."""
+_INPUT = frozenset(
+    {
+        QEvent.Type.KeyPress,
+        QEvent.Type.MouseMove,
+        QEvent.Type.MouseButtonPress,
+        QEvent.Type.MouseButtonRelease,
+        QEvent.Type.Wheel,
+    }
+)
 
 
 def load() -> None:
@@ -43,12 +55,39 @@ def makers(context: Context, host: QWidget) -> dict[str, Callable[[], Workspace]
     return {kind.command: lambda kind=kind: kind(context, host) for kind in kinds}  # type: ignore[misc]
 
 
+class Hands(QObject):
+    """When mouse or keys were last used; looks at all events while it watches."""
+
+    _last = -_REST_S
+
+    def watch(self) -> None:
+        """Begin to look."""
+        QApplication.instance().installEventFilter(self)
+
+    def rest(self) -> None:
+        """Look no more."""
+        QApplication.instance().removeEventFilter(self)
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is at work, or has a popup open or a button down."""
+        held = QApplication.mouseButtons() != Qt.MouseButton.NoButton
+        popup = QApplication.activePopupWidget() is not None
+        return held or popup or time.monotonic() - self._last < _REST_S
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Note the time of input."""
+        if event.type() in _INPUT:
+            self._last = time.monotonic()
+        return False
+
+
 class Workspaces(Mapping[str, "Workspace"]):
     """The workspaces of an open project, each made when it is first asked for.
 
     A page takes a tenth of a second and more to make, so a project would open slowly if all stood
     at once. Those that nobody has asked for by then are made one by one after the first has been
-    shown, so that their commands work from anywhere.
+    shown, so that their commands work from anywhere, while mouse and keys rest.
     """
 
     def __init__(
@@ -60,6 +99,7 @@ class Workspaces(Mapping[str, "Workspace"]):
         self._makers = dict(makers)
         self._place = place
         self._made: dict[str, Workspace] = {}
+        self._hands = Hands(window)
         self._later = QTimer(window)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._make_next)
@@ -83,18 +123,21 @@ class Workspaces(Mapping[str, "Workspace"]):
 
     def make_rest(self) -> None:
         """Make the others when the window has come to rest."""
+        self._hands.watch()
         self._later.start(_FIRST_AFTER_MS)
 
     def clear(self) -> None:
         """Forget all of them; the project closes."""
         self._later.stop()
+        self._hands.rest()
         self._makers.clear()
         self._made.clear()
 
     def _make_next(self) -> None:
         missing = next((c for c in self._makers if c not in self._made), None)
-        if missing and QApplication.activePopupWidget():  # somebody is typing or choosing
-            self._later.start(_FIRST_AFTER_MS)
-        elif missing:
+        if missing is None:
+            self._hands.rest()
+            return
+        if not self._hands.busy:
             self[missing]
-            self._later.start(_NEXT_AFTER_MS)
+        self._later.start(_NEXT_AFTER_MS)
