@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from discover_kit import EACH, KNOWN, NOVEL, make_project
+from fitting import pages_fit_while_a_job_runs
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QInputDialog
 
@@ -99,6 +100,10 @@ def test_shows_clusters_with_what_is_known_of_them(window, page):
     assert page.side.card.bars[0].nearest == first.nearest[0]
     assert page.maps._of_point.max() > 0
     assert (window.width(), window.height()) == (1280, 800)
+
+
+def test_every_page_fits_a_small_window_while_a_job_runs(window, page, qtbot):
+    pages_fit_while_a_job_runs(qtbot, window)
 
 
 def test_no_pane_is_pushed_out_of_the_window(window, page, qtbot):

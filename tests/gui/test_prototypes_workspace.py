@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fitting import pages_fit_while_a_job_runs
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QFileDialog
 
@@ -97,6 +98,10 @@ def read(qtbot, page, number):
 
 def effects_known(qtbot, page):
     qtbot.waitUntil(lambda: page.state.effects is not None, timeout=SOON)
+
+
+def test_every_page_fits_a_small_window_while_a_job_runs(qtbot, window, page):
+    pages_fit_while_a_job_runs(qtbot, window)
 
 
 # ---- before there is a classifier --------------------------------------------------------------

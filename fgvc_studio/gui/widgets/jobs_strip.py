@@ -32,6 +32,7 @@ class JobsStrip(QWidget):
     def __init__(self, queue: JobQueue, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._queue = queue
+        self._short = False
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
@@ -49,6 +50,12 @@ class JobsStrip(QWidget):
             signal.connect(lambda _job: self.refresh())
         self.refresh()
 
+    def set_short(self, short: bool) -> None:
+        """Whether the title of the running job is left to the tip and the list."""
+        if short != self._short:
+            self._short = short
+            self.refresh()
+
     def refresh(self) -> None:
         """Show how the running job is."""
         job = self._queue.running
@@ -62,7 +69,10 @@ class JobsStrip(QWidget):
         _fill_bar(self.bar, job)
         more = f" +{waiting}" if waiting else ""
         metrics = self.button.fontMetrics()
-        title = metrics.elidedText(job.title, Qt.TextElideMode.ElideRight, _TITLE_WIDTH)
+        if self._short:
+            title = self.tr("Jobs")
+        else:
+            title = metrics.elidedText(job.title, Qt.TextElideMode.ElideRight, _TITLE_WIDTH)
         self.button.setText(f"{title}  {short_state(job)}{more}".rstrip())
         self.setToolTip(f"{job.title}: {long_state(job)}")
 

@@ -47,7 +47,8 @@ class PrototypeBar(QWidget):
         super().__init__(parent)
         self._name_of = name_of
         self.model = self._box(self.tr("Model"), 120)
-        self.model.setMinimumContentsLength(18)
+        self.model.setMinimumContentsLength(12)
+        self.model.setMaximumWidth(220)
         self.model.activated.connect(lambda: self.model_chosen.emit(self.model.currentData()))
         self.category = self._box(self.tr("Category"), 100)
         self.branch = self._box(self.tr("Branch"), 90)
@@ -77,7 +78,7 @@ class PrototypeBar(QWidget):
         row.setContentsMargins(8, 6, 8, 6)
         row.setSpacing(6)
         for widget in (self.model, self.category, self.branch, self.state, self.clear, self.order):
-            row.addWidget(widget)
+            row.addWidget(widget, 0 if widget is self.clear else 4)
         row.addWidget(self.count)
         row.addStretch(1)
         row.addWidget(self.acts)
@@ -92,10 +93,10 @@ class PrototypeBar(QWidget):
         box.setAccessibleName(name)
         box.setToolTip(name)
         box.setMinimumWidth(least)
-        box.setMaximumWidth(240)
+        box.setMaximumWidth(165)
         box.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(12)
+        box.setMinimumContentsLength(7)
         return box
 
     @property

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QToolButton, QWidget
 
 from fgvc_studio.gui.widgets.jobs_strip import JobsStrip
 
 _LEAST = 44
+_WIDE = 1300
+
+
+class _Slot(QStackedWidget):
+    """As wide as the page on show needs, as high as the highest: pages keep their place."""
+
+    def minimumSizeHint(self) -> QSize:
+        """See the class."""
+        page = self.currentWidget()
+        width = page.minimumSizeHint().width() if page is not None else 0
+        return QSize(width, super().minimumSizeHint().height())
 
 
 class TopBar(QFrame):
@@ -20,7 +31,8 @@ class TopBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 6, 10, 6)
         row.setSpacing(10)
-        self._slot = QStackedWidget()
+        self._slot = _Slot()
+        self._slot.currentChanged.connect(lambda _page: self._slot.updateGeometry())
         self._slot.addWidget(QWidget())
         self.jobs = jobs
         self.help = QToolButton()
@@ -49,6 +61,11 @@ class TopBar(QFrame):
             # A tall page would press the bar, and all below would jump from page to page.
             self.setMinimumHeight(max(_LEAST, self.sizeHint().height()))
         self._slot.setCurrentWidget(widget)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The running job is told shortly where the workspace needs the room."""
+        self.jobs.set_short(event.size().width() < _WIDE)
+        super().resizeEvent(event)
 
     def remove_widget(self, widget: QWidget) -> None:
         """Forget a workspace's widget."""

@@ -203,12 +203,13 @@ class TrainResult(QScrollArea):
         times = [
             f"{k} {words.duration(v)}" for k, v in card.times.items() if k != "total" and v >= 1
         ]
+        parts = f" ({', '.join(times)})" if times else ""
         items = int(str(card.data.get("items", 0)))
         splits = card.data.get("splits")
         told = ", ".join(map(str, splits)) if isinstance(splits, list | tuple) else ""
         return [
             (self.tr("Items"), f"{words.count(items)} ({told})" if told else words.count(items)),
-            (self.tr("Time"), f"{words.duration(total)} ({', '.join(times)})"),
+            (self.tr("Time"), words.duration(total) + parts),
             (self.tr("Backbone"), str(card.backbone.get("name", ""))),
             *([(self.tr("Preset"), self._preset)] if self._preset else []),
             (self.tr("Seed"), str(card.seed)),
