@@ -109,9 +109,8 @@ class PrototypesWorkspace(Workspace):
 
     def shown_ids(self) -> NDArray[np.int64] | None:
         """Items that the page shows, for an export; None where it shows prototypes."""
-        if self.tabs.currentIndex() == CHANGES and len(self.flips.grid.ids):
-            return self.flips.grid.ids
-        return None
+        changes = self.tabs.currentIndex() == CHANGES and len(self.flips.grid.ids) > 0
+        return self.flips.grid.ids if changes else None
 
     def activated(self) -> None:
         """The keyboard goes to the gallery; photos that were added are compared."""
@@ -127,10 +126,9 @@ class PrototypesWorkspace(Workspace):
         """Remember the border and end the threads."""
         preferences.store().setValue("prototypes/panes", self.across.saveState())
         self.state.close()
-        for part in (self.detail, self.evidence, self.opinions, self.dialogs):
-            part.stop()
-        for lane in (self.items, self.sources, self.patches):
-            lane.stop()
+        readers = (self.detail, self.evidence, self.opinions, self.dialogs)
+        for reader in (*readers, self.items, self.sources, self.patches):
+            reader.stop()
 
     def name_of(self, category: int) -> str:
         """Name of a category."""
