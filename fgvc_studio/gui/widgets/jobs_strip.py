@@ -18,7 +18,7 @@ from fgvc_studio.gui import words
 from fgvc_studio.gui.job_thread import Job, JobQueue, JobState
 
 _SHOWN = 20
-_TITLE_WIDTH = 150
+_TITLE_WIDTH = 125
 
 
 class JobsStrip(QWidget):
@@ -51,7 +51,7 @@ class JobsStrip(QWidget):
         self.refresh()
 
     def set_short(self, short: bool) -> None:
-        """Whether the title of the running job is left to the tip and the list."""
+        """Whether title and bar of the running job are left to the tip and the list."""
         if short != self._short:
             self._short = short
             self.refresh()
@@ -60,7 +60,7 @@ class JobsStrip(QWidget):
         """Show how the running job is."""
         job = self._queue.running
         waiting = sum(j.state is JobState.WAITING for j in self._queue.jobs)
-        self.bar.setVisible(job is not None)
+        self.bar.setVisible(job is not None and not self._short)
         if job is None:
             failed = any(j.state is JobState.FAILED for j in self._queue.jobs[-1:])
             self.button.setText(self.tr("Last job failed") if failed else self.tr("Jobs"))

@@ -47,7 +47,7 @@ class PrototypeBar(QWidget):
         super().__init__(parent)
         self._name_of = name_of
         self.model = self._box(self.tr("Model"), 120)
-        self.model.setMinimumContentsLength(12)
+        self.model.setMinimumContentsLength(15)
         self.model.setMaximumWidth(220)
         self.model.activated.connect(lambda: self.model_chosen.emit(self.model.currentData()))
         self.category = self._box(self.tr("Category"), 100)
@@ -77,10 +77,11 @@ class PrototypeBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 6, 8, 6)
         row.setSpacing(6)
-        for widget in (self.model, self.category, self.branch, self.state, self.clear, self.order):
+        row.addWidget(self.model, 6)
+        for widget in (self.category, self.branch, self.state, self.clear, self.order):
             row.addWidget(widget, 0 if widget is self.clear else 4)
         row.addWidget(self.count)
-        row.addStretch(1)
+        row.addStretch(0)
         row.addWidget(self.acts)
         for box in (self.category, self.branch, self.state):
             box.activated.connect(lambda: self.filter_changed.emit(self.filter))

@@ -22,6 +22,15 @@ def tiny_backbone(architecture="test_efficientnet", size=32):
     return dataclasses.replace(made, transform=EvalTransform(size=size), feature_shape=shape)
 
 
+def drained(job):
+    """What a generator returns in the end."""
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            return end.value
+
+
 def write_pictures(folder, count, size=24):
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(0)

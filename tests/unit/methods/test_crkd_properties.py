@@ -11,6 +11,7 @@ from fgvc_studio.methods.crkd.model import CrkdNetwork, KnownNetwork, joint
 from fgvc_studio.methods.crkd.proposals import Logits, alignment, anywhere, propose
 from fgvc_studio.methods.crkd.rounds import kept_ids, start_at_centres
 from fgvc_studio.methods.crkd.sinkhorn import assign, sinkhorn
+from tests.unit.methods.conftest import drained
 
 C, K, B, D = 4, 3, 10, 8
 
@@ -176,14 +177,6 @@ def test_the_loss_of_known_classes_is_the_mean_over_views():
     z, y = cosines(2, 5, C), torch.arange(5) % C
     each = [nn.functional.cross_entropy(v / 0.1, y) for v in z]
     assert torch.allclose(known_loss(z, y), torch.stack(each).mean())
-
-
-def drained(job):
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            return end.value
 
 
 def pile(classes, each, unlabelled, novel, seed=0):

@@ -14,7 +14,7 @@ from fgvc_studio.methods.crkd.config import CrkdConfig, preset
 from fgvc_studio.methods.crkd.source import PictureSource, view_spec
 from fgvc_studio.methods.crkd.stages import Stages
 from fgvc_studio.methods.crkd.trainer import RESUME, CrkdTrainer
-from tests.unit.methods.conftest import write_pictures
+from tests.unit.methods.conftest import drained, write_pictures
 
 TINY = CrkdConfig(
     novel=2,
@@ -53,14 +53,6 @@ class Vectors:
 
     def clean(self, rows):
         yield from self._clean[torch.from_numpy(rows)].split(32)
-
-
-def drained(job):
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            return end.value
 
 
 def of_vectors(config, y, known, runtime, tmp_path, unlabelled=(), **more):

@@ -12,7 +12,7 @@ from fgvc_studio.methods.cmd.trainer import CmdTrainer
 from fgvc_studio.methods.crkd.model import KnownNetwork, Reduced
 from fgvc_studio.methods.crkd.rounds import grouped
 from fgvc_studio.methods.whitening import Whitening, near_projection, projection
-from tests.unit.methods.conftest import TINY
+from tests.unit.methods.conftest import TINY, drained
 
 D = 12
 
@@ -87,14 +87,6 @@ def test_a_reduced_body_ignores_lengths():
     assert torch.allclose(body(x).norm(dim=1), torch.full((len(x),), 2.0), atol=1e-4)
     assert KnownNetwork(nn.Identity(), D, 3, adapt=True, reduce=4).head.weight.shape == (3, 4)
     assert KnownNetwork(nn.Identity(), D, 3, adapt=True, reduce=99).head.weight.shape == (3, D)
-
-
-def drained(job):
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            return end.value
 
 
 @pytest.mark.parametrize("rule", ["kmeans", "umap"])
